@@ -1,0 +1,42 @@
+"""Durations: seconds or ``timedelta`` in the public surface, integer milliseconds at the store's border."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from jobbers.errors import InvalidInput
+
+Duration = float | timedelta
+"""A number of seconds, or a timedelta."""
+
+_MAX_MS = 100 * 365 * 86_400 * 1000
+
+
+def to_ms(value: Duration, what: str) -> int:
+    """Milliseconds of a duration, rounded up. ``what`` names it in the error.
+
+    Raises :class:`InvalidInput` if it is negative, not finite, longer than a hundred years or no duration.
+    """
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise InvalidInput(f"{what} must be seconds or a timedelta, got {type(value).__name__}")
+    if not math.isfinite(seconds) or seconds < 0:
+        raise InvalidInput(f"{what} must be zero or more seconds, got {value}")
+    milliseconds = math.ceil(seconds * 1000 - 1e-6)
+    if milliseconds > _MAX_MS:
+        raise InvalidInput(f"{what} must be at most a hundred years, got {value}")
+    return milliseconds
+
+
+def to_optional_ms(value: Duration | None, what: str) -> int | None:
+    """Like :func:`to_ms`, and ``None`` stays ``None``; zero is refused, since no limit is written ``None``."""
+    if value is None:
+        return None
+    milliseconds = to_ms(value, what)
+    if milliseconds == 0:
+        raise InvalidInput(f"{what} must be more than zero seconds; leave it out for no limit")
+    return milliseconds

@@ -1,0 +1,157 @@
+"""Arguments and results as msgpack (https://msgpack.org), readable from any language.
+
+Beyond msgpack's own types these travel as extension types: 1 datetime, 2 date, 3 time (all ISO 8601 text),
+4 timedelta (seconds as text), 5 UUID (16 bytes), 6 Decimal (text). Enums travel as their value, dataclasses and pydantic
+models as maps, sets and tuples as lists: the function's annotations bring them back (:mod:`jobbers.core.signature`).
+Nothing is ever pickled, and nothing is imported by a stored name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgpack
+
+from jobbers.errors import InvalidArgument, PayloadTooLarge
+
+MAX_DEPTH = 64
+ENVELOPE_VERSION = 1
+_NIL = b"\xc0"
+_EMPTY_ENVELOPE = bytes([0x93, ENVELOPE_VERSION, 0x90, 0x80])
+_packers: list[msgpack.Packer] = []
+_SCALARS = (str, int, float, bool, bytes, type(None))
+_EXT_FROM: dict[int, Callable[[bytes], Any]] = {
+    1: lambda data: datetime.fromisoformat(data.decode()),
+    2: lambda data: date.fromisoformat(data.decode()),
+    3: lambda data: time.fromisoformat(data.decode()),
+    4: lambda data: timedelta(microseconds=int(data)),
+    5: lambda data: UUID(bytes=data),
+    6: lambda data: Decimal(data.decode()),
+}
+
+
+class Undecodable(ValueError):
+    """Bytes that are not what :func:`pack` writes."""
+
+
+class Envelope(NamedTuple):
+    """A task's decoded arguments and headers."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    headers: dict[str, str]
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return msgpack.ExtType(1, value.isoformat().encode())
+    if isinstance(value, date):
+        return msgpack.ExtType(2, value.isoformat().encode())
+    if isinstance(value, time):
+        return msgpack.ExtType(3, value.isoformat().encode())
+    if isinstance(value, timedelta):
+        return msgpack.ExtType(4, str(value // timedelta(microseconds=1)).encode())
+    if isinstance(value, UUID):
+        return msgpack.ExtType(5, value.bytes)
+    if isinstance(value, Decimal):
+        return msgpack.ExtType(6, str(value).encode())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Set):
+        return list(value)
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):
+        return dump(mode="python")
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__qualname__} cannot be encoded")
+
+
+def _ext_hook(code: int, data: bytes) -> Any:
+    try:
+        return _EXT_FROM[code](data)
+    except KeyError:
+        return msgpack.ExtType(code, data)
+
+
+def pack(value: Any) -> bytes:
+    """Encode ``value``. Raises :class:`InvalidArgument` naming the type that has no encoding, :class:`PayloadTooLarge`
+    when it is nested deeper than 64 levels."""
+    if value is None:
+        return _NIL
+    check_shape(value)
+    # Making a Packer costs more than packing a small value, so they are kept; list.pop and append are atomic.
+    packer = _packers.pop() if _packers else msgpack.Packer(default=_default, use_bin_type=True)
+    try:
+        packed: bytes = packer.pack(value)
+    except (TypeError, OverflowError, ValueError) as error:
+        raise InvalidArgument(
+            f"{error}; use msgpack types, datetime, UUID, Decimal, Enum, dataclasses or pydantic models"
+        ) from None
+    _packers.append(packer)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """Decode what :func:`pack` wrote. Raises :class:`Undecodable` on anything else."""
+    try:
+        return msgpack.unpackb(data, ext_hook=_ext_hook, strict_map_key=False, raw=False)
+    except Exception as error:
+        raise Undecodable(f"not a msgpack payload: {type(error).__name__}: {error}") from error
+
+
+def check_shape(value: Any, limit: int = MAX_DEPTH) -> None:
+    """Refuse containers nested deeper than ``limit`` levels, cycles, and map keys that are no scalars.
+
+    Raises :class:`PayloadTooLarge` or :class:`InvalidArgument`.
+    """
+    level = [] if isinstance(value, _SCALARS) else [value]
+    for _ in range(limit + 1):
+        if not level:
+            return
+        deeper: dict[int, Any] = {}  # by identity: what is shared is visited once a level
+        for item in level:
+            if isinstance(item, Mapping):
+                if not all(isinstance(key, _SCALARS) for key in item):
+                    raise InvalidArgument("a map key must be a string, number, bytes, bool or None")
+                children: Iterable[Any] = item.values()
+            elif isinstance(item, list | tuple | Set):
+                children = item
+            else:
+                continue
+            for child in children:
+                if not isinstance(child, _SCALARS):
+                    deeper[id(child)] = child
+        level = list(deeper.values())
+    raise PayloadTooLarge(f"nested deeper than {limit} levels (or holds itself): flatten it")
+
+
+def pack_envelope(args: list[Any], kwargs: dict[str, Any], headers: Mapping[str, str] | None) -> bytes:
+    """A task's arguments and headers as one opaque, versioned blob: ``[version, args, kwargs]`` or with headers fourth."""
+    if not (args or kwargs or headers):
+        return _EMPTY_ENVELOPE
+    if headers:
+        return pack([ENVELOPE_VERSION, args, kwargs, dict(headers)])
+    return pack([ENVELOPE_VERSION, args, kwargs])
+
+
+def unpack_envelope(data: bytes) -> Envelope:
+    """The parts of an envelope. Raises :class:`Undecodable`; fields that a newer version added are ignored."""
+    if data == _EMPTY_ENVELOPE:
+        return Envelope([], {}, {})
+    parts = unpack(data)
+    match parts:
+        case [int(), list(args), dict(kwargs)]:
+            return Envelope(args, kwargs, {})
+        case [int(), list(args), dict(kwargs), dict(headers), *_]:
+            return Envelope(args, kwargs, headers)
+        case _:
+            raise Undecodable("not an envelope: a list of version, arguments and keywords is needed")

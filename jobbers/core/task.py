@@ -1,0 +1,103 @@
+"""What is asked (:class:`TaskSpec`), who may write (:class:`Claimed`), what is known (:class:`TaskRecord`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from jobbers.core.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and when a task goes: what all tasks of one call to ``map`` have in common.
+
+    ``delay_ms`` counts from the server's now; ``at_ms`` is absolute and wins; ``deadline_ms`` is the time left to start.
+    """
+
+    type: str
+    queue: str
+    priority: int
+    delay_ms: int = 0
+    at_ms: int = 0
+    deadline_ms: int = 0
+    unique_key: str = ""
+    unique_scope: str = ""
+    unique_ttl_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One task to submit: its id, its placement and its encoded arguments and headers."""
+
+    id: str
+    placement: Placement
+    envelope: bytes
+
+
+class Claimed(NamedTuple):
+    """One execution that a worker may make. ``owner`` is the fence: every later write must name it.
+
+    ``created`` is in ms of the server's clock; ``attempt`` counts executions, this one included; ``crashes`` those that
+    ended with their worker; ``snoozes`` how often the task was put back without using an attempt.
+    """
+
+    id: str
+    owner: str
+    type: str
+    queue: str
+    priority: int
+    attempt: int
+    crashes: int
+    snoozes: int
+    created: int
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptError:
+    """How one attempt went wrong. ``traceback`` is bounded; times are of the worker, for reading only."""
+
+    attempt: int
+    type: str
+    message: str
+    traceback: str
+    worker: str
+    started: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What the store knows of a task. Times are of the server's clock; absent things are ``None``.
+
+    ``arguments`` and ``keywords`` are decoded without their types; a result that lies in the blob store or was not asked
+    for is not here. ``liveness`` tells a running task's health: ``running``, ``slow`` or ``stalled``.
+    """
+
+    id: str
+    type: str
+    status: Status
+    queue: str
+    priority: int
+    created: datetime
+    attempt: int = 0
+    crashes: int = 0
+    snoozes: int = 0
+    reason: str | None = None
+    due: datetime | None = None
+    deadline: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    worker: str | None = None
+    step: str | None = None
+    progress: float | None = None
+    heartbeat: datetime | None = None
+    liveness: str | None = None
+    unique_key: str | None = None
+    arguments: Sequence[Any] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[AttemptError] = ()
