@@ -1,0 +1,109 @@
+"""What is global and changes while workers run: the layout, pauses, and the roll of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jobbers.errors import ConfigError
+from jobbers.store.gateway import Gateway
+from jobbers.store.keys import LAYOUT_VERSION, GlobalKeys, ShardKeys
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What a worker says of itself: all values are text, times of the server's clock."""
+
+    id: str
+    seen: datetime
+    silent_seconds: float
+    facts: Mapping[str, str]
+
+
+class ControlStore:
+    """Layout, pauses and workers of a namespace."""
+
+    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys) -> None:
+        self._gateway = gateway
+        self._shards = shards
+        self._keys = keys
+
+    async def check_layout(self) -> None:
+        """Write the layout if the namespace is new, else check that ours agrees. Raises :class:`ConfigError`."""
+        meta = self._keys.meta
+        await self._gateway.commands(
+            [("HSETNX", meta, "shards", len(self._shards)), ("HSETNX", meta, "layout", LAYOUT_VERSION)]
+        )
+        shards, layout = await self._gateway.command("HMGET", meta, "shards", "layout")
+        if int(shards) != len(self._shards):
+            raise ConfigError(
+                f"namespace {self._keys.prefix} was made with {int(shards)} shards and this app wants "
+                f"{len(self._shards)}: the count cannot change; use shards={int(shards)} or another namespace"
+            )
+        if int(layout) > LAYOUT_VERSION:
+            raise ConfigError(
+                f"namespace {self._keys.prefix} has layout {int(layout)} and this release knows up to "
+                f"{LAYOUT_VERSION}: upgrade jobbers"
+            )
+
+    async def pause(self, queue: str) -> None:
+        """Give nothing out of a queue any more; what runs goes on."""
+        await self._gateway.commands(("SADD", keys.paused, queue) for keys in self._shards)
+
+    async def resume(self, queue: str) -> None:
+        """Give out of a queue again, and wake a waiting worker for each of its lanes that holds something."""
+        await self._gateway.commands(("SREM", keys.paused, queue) for keys in self._shards)
+
+    async def paused(self) -> set[str]:
+        """The paused queues."""
+        return {item.decode() for item in await self._gateway.command("SMEMBERS", self._shards[0].paused)}
+
+    async def announce(self, worker: str, facts: Mapping[str, str | int | float], ttl_ms: int) -> None:
+        """Enter a worker into the roll, or refresh it."""
+        seconds, _ = await self._gateway.command("TIME", patience=0)
+        pairs = [part for pair in facts.items() for part in pair]
+        await self._gateway.commands(
+            [
+                ("ZADD", self._keys.workers, int(seconds) * 1000, worker),
+                ("HSET", self._keys.worker(worker), *pairs),
+                ("PEXPIRE", self._keys.worker(worker), ttl_ms),
+            ]
+        )
+
+    async def leave(self, workers: Sequence[str]) -> None:
+        """Strike workers from the roll."""
+        if workers:
+            await self._gateway.commands(
+                [
+                    ("ZREM", self._keys.workers, *workers),
+                    *(("DEL", self._keys.worker(name)) for name in workers),
+                ]
+            )
+
+    async def workers(self) -> list[WorkerInfo]:
+        """The roll. A worker that has been silent for long keeps its line until it is pruned."""
+        (seconds, _), scored = await self._gateway.commands(
+            [("TIME",), ("ZRANGE", self._keys.workers, 0, -1, "WITHSCORES")]
+        )
+        names = [item.decode() for item in scored[::2]]
+        facts = await self._gateway.commands(("HGETALL", self._keys.worker(name)) for name in names)
+        roll = []
+        for name, score, pairs in zip(names, scored[1::2], facts, strict=True):
+            words = [item.decode(errors="replace") for item in pairs] if isinstance(pairs, list) else []
+            seen = float(score) / 1000
+            roll.append(
+                WorkerInfo(
+                    id=name,
+                    seen=datetime.fromtimestamp(seen, UTC),
+                    silent_seconds=max(0.0, int(seconds) - seen),
+                    facts=dict(zip(words[::2], words[1::2], strict=False)),
+                )
+            )
+        return roll
+
+    async def prune_workers(self, silent_seconds: float) -> int:
+        """Strike workers that have been silent for longer than this."""
+        silent = [worker.id for worker in await self.workers() if worker.silent_seconds > silent_seconds]
+        await self.leave(silent)
+        return len(silent)

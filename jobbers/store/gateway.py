@@ -1,0 +1,164 @@
+"""The one object that all commands pass: it calls scripts by name, reconnects, and sends again what may be sent again.
+
+Every script is idempotent by task id and owner, so after a lost reply the same call is simply repeated. What cannot be
+known at the end of the caller's patience is reported as unknown, never as success or failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jobbers.errors import ConfigError, OutOfMemory, ServerUnavailable, StoreError, UnknownOutcome
+from jobbers.store import scripts
+from jobbers.store.connect import Connector
+from jobbers.store.wire import Argument, Disconnected, ReplyError, Wire
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+_PASSING = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MAXCLIENTS"})
+_LOGIN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+
+
+class Line:
+    """A connection that is made anew when it is lost."""
+
+    def __init__(self, connector: Connector, name: str) -> None:
+        self._connector = connector
+        self._name = name
+        self._lock = asyncio.Lock()
+        self.wire: Wire | None = None
+
+    async def ready(self) -> Wire:
+        """A live connection. Raises :class:`Disconnected` or :class:`ReplyError`."""
+        wire = self.wire
+        if wire is not None and wire.alive:
+            return wire
+        async with self._lock:
+            if self.wire is None or not self.wire.alive:
+                self.wire = await self._connector.wire(self._name)
+            return self.wire
+
+    async def close(self) -> None:
+        """Close the connection if there is one."""
+        if self.wire is not None:
+            await self.wire.close()
+
+
+class Gateway:
+    """Commands and scripts for one server. ``patience`` is for how many seconds an unreachable server is tried."""
+
+    def __init__(self, connector: Connector, *, patience: float, name: str = "jobbers") -> None:
+        self.connector = connector
+        self._patience = patience
+        self._name = name
+        self._line = Line(connector, name)
+        self._blocking: dict[int, Line] = {}
+        self._scripts = {script: scripts.load(script) for script in scripts.NAMES}
+
+    async def run(
+        self, name: str, prefix: str, args: Sequence[Argument], patience: float | None = None
+    ) -> Any:
+        """Call a script on one shard and return its reply.
+
+        Raises :class:`OutOfMemory`, :class:`StoreError`, :class:`ServerUnavailable` or :class:`UnknownOutcome`.
+        """
+        script = self._scripts[name]
+        command = ("EVALSHA", script.sha, 1, prefix, *args)
+        wire = self._line.wire
+        if wire is not None and wire.alive:
+            try:
+                return await wire.call(*command)
+            except (Disconnected, ReplyError) as error:
+                return await self._insist(command, patience, error)
+        return await self._insist(command, patience, None)
+
+    async def command(self, *command: Argument, patience: float | None = None) -> Any:
+        """Send one plain command that may be repeated. Raises like :meth:`run`."""
+        return await self._insist(command, patience, None)
+
+    async def commands(self, commands: Iterable[tuple[Argument, ...]]) -> list[Any]:
+        """Send many plain commands in one go; an error stands in the place of its reply. Raises like :meth:`run`."""
+        batch = list(commands)
+        replies = await self._insist(batch, None, None) if batch else []
+        return list(replies)
+
+    async def wait(self, shard: int, *command: Argument, seconds: float) -> Any:
+        """Send a command that blocks for up to ``seconds``, on a connection that this shard has for itself.
+
+        Not repeated. Raises :class:`Disconnected` or :class:`ReplyError`.
+        """
+        line = self._blocking.get(shard)
+        if line is None:
+            line = self._blocking[shard] = Line(self.connector, f"{self._name}-wait")
+        wire = await line.ready()
+        return await wire.call(*command, block=seconds)
+
+    async def _insist(
+        self,
+        command: tuple[Argument, ...] | list[tuple[Argument, ...]],
+        patience: float | None,
+        error: Disconnected | ReplyError | None,
+    ) -> Any:
+        """Try until it works, the error is final, or patience ends."""
+        end = time.monotonic() + (self._patience if patience is None else patience)
+        pause = FIRST_PAUSE
+        maybe_applied = False
+        while True:
+            if isinstance(error, Disconnected):
+                maybe_applied = maybe_applied or error.sent
+            if error is not None and not await self._mend(error, command):
+                if time.monotonic() + pause > end:
+                    raise self._give_up(error, maybe_applied)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                wire = await self._line.ready()
+                if isinstance(command, list):
+                    return await wire.call_many(command)
+                return await wire.call(*command)
+            except (Disconnected, ReplyError) as caught:
+                error = caught
+
+    async def _mend(self, error: Disconnected | ReplyError, command: Any) -> bool:
+        """Whether the cause is removed at once; raises if there is no sense in trying again."""
+        if isinstance(error, Disconnected) or error.word in _PASSING:
+            return False
+        if error.word == "NOSCRIPT":
+            script = next(script for script in self._scripts.values() if script.sha == command[1])
+            try:
+                await (await self._line.ready()).call("SCRIPT", "LOAD", script.text)
+            except (Disconnected, ReplyError) as failed:
+                if isinstance(failed, ReplyError) and failed.word not in _PASSING:
+                    raise self._refusal(failed) from None
+                return False
+            return True
+        raise self._refusal(error) from None
+
+    def _refusal(self, error: ReplyError) -> Exception:
+        if error.word == "OOM":
+            return OutOfMemory(
+                "the server is at its memory limit and took nothing: raise maxmemory or drain it"
+            )
+        if error.word in _LOGIN:
+            return ConfigError(f"the server at {self.connector.display} refuses the login: {error}")
+        return StoreError(f"the server at {self.connector.display} answered: {error}")
+
+    def _give_up(self, error: Disconnected | ReplyError, maybe_applied: bool) -> StoreError:
+        if maybe_applied:
+            return UnknownOutcome(
+                f"the connection to {self.connector.display} broke before an answer came, and it did not come back: "
+                "the call may or may not have been applied; the same call may safely be made again"
+            )
+        return ServerUnavailable(
+            f"cannot reach the server at {self.connector.display} ({error}): start it, correct the URL, or use "
+            "'embedded'"
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for line in (self._line, *self._blocking.values()):
+            await line.close()

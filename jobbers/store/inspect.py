@@ -1,0 +1,251 @@
+"""Reads: single tasks, outcomes, lists with cursors, queues and counters. Nothing here writes, and all of it is bounded."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from jobbers.core.ids import shard_of
+from jobbers.core.lanes import Lane, parse_lane
+from jobbers.core.status import Status
+from jobbers.core.task import TaskRecord
+from jobbers.store.gateway import Gateway
+from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.record import read_record
+from jobbers.store.wire import ReplyError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task stands: a final status comes with its result (encoded), the name of its blob, or a reason."""
+
+    status: Status
+    result: bytes | None = None
+    blob: str | None = None
+    reason: str = ""
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """A queue as it stands: ``depth`` tasks are ready, the oldest for ``oldest_seconds``."""
+
+    name: str
+    depth: int
+    oldest_seconds: float
+    paused: bool
+    by_priority: Mapping[int, int]
+
+
+class Page(NamedTuple):
+    """A page of ids and the cursor of the next one (``None``: that was all)."""
+
+    ids: list[str]
+    cursor: str | None
+
+
+class InspectStore:
+    """The reads, for all shards of a namespace."""
+
+    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys) -> None:
+        self._gateway = gateway
+        self._shards = shards
+        self._global = keys
+
+    def _keys(self, task_id: str) -> ShardKeys:
+        return self._shards[shard_of(task_id, len(self._shards))]
+
+    async def now_ms(self) -> int:
+        """The server's clock."""
+        seconds, micros = await self._gateway.command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def records(self, ids: Sequence[str]) -> list[TaskRecord | None]:
+        """Everything known of tasks; ``None`` where there is no such task."""
+        commands: list[tuple[Any, ...]] = [("TIME",)]
+        for task_id in ids:
+            keys = self._keys(task_id)
+            commands += [
+                ("HGETALL", keys.task(task_id)),
+                ("GET", keys.args(task_id)),
+                ("LRANGE", keys.errors(task_id), 0, -1),
+                ("ZSCORE", keys.leases, task_id),
+            ]
+        (seconds, micros), *replies = await self._gateway.commands(commands)
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return [
+            read_record(task_id, now, *(None if isinstance(part, ReplyError) else part for part in parts))
+            for task_id, parts in zip(ids, _in_groups(replies, 4), strict=True)
+        ]
+
+    async def outcomes(self, ids: Sequence[str]) -> list[Outcome | None]:
+        """Statuses and results of tasks; ``None`` where there is no such task."""
+        commands: list[tuple[Any, ...]] = []
+        for task_id in ids:
+            keys = self._keys(task_id)
+            fields = ("status", "result", "blob", "reason", "type")
+            commands += [("HMGET", keys.task(task_id), *fields), ("GET", keys.result(task_id))]
+        outcomes: list[Outcome | None] = []
+        for fields_of, long_result in _in_groups(await self._gateway.commands(commands), 2):
+            if isinstance(fields_of, ReplyError) or not fields_of[0]:
+                outcomes.append(None)
+                continue
+            status, result, blob, reason, kind = fields_of
+            outcomes.append(
+                Outcome(
+                    Status(status.decode()),
+                    result if result is not None else long_result if isinstance(long_result, bytes) else None,
+                    blob.decode() if blob else None,
+                    reason.decode(errors="replace") if reason else "",
+                    kind.decode(errors="replace") if kind else "",
+                )
+            )
+        return outcomes
+
+    async def lanes(self) -> list[Lane]:
+        """Every lane that ever held a task, on any shard."""
+        replies = await self._gateway.commands(("SMEMBERS", keys.lanes) for keys in self._shards)
+        names = {item.decode() for reply in replies if isinstance(reply, list) for item in reply}
+        return sorted(parse_lane(name) for name in names)
+
+    async def queues(self) -> list[QueueInfo]:
+        """All queues with depth, age of the oldest ready task, and pause. O(lanes), whatever their depth."""
+        lanes = await self.lanes()
+        places = [(lane, keys) for lane in lanes for keys in self._shards]
+        commands: list[tuple[Any, ...]] = [("TIME",), ("SMEMBERS", self._shards[0].paused)]
+        for lane, keys in places:
+            commands += [("XLEN", keys.lane(lane)), ("XRANGE", keys.lane(lane), "-", "+", "COUNT", 1)]
+        (seconds, micros), paused, *replies = await self._gateway.commands(commands)
+        now = int(seconds) * 1000 + int(micros) // 1000
+        depth: dict[str, Counter[int]] = {}
+        oldest: dict[str, int] = {}
+        for (lane, _), (length, first) in zip(places, _in_groups(replies, 2), strict=True):
+            counts = depth.setdefault(lane.queue, Counter())
+            counts[lane.priority] += length if isinstance(length, int) else 0
+            if isinstance(first, list) and first:
+                since = int(first[0][0].partition(b"-")[0])
+                oldest[lane.queue] = min(since, oldest.get(lane.queue, since))
+        halted = {item.decode() for item in paused}
+        return [
+            QueueInfo(
+                name=queue,
+                depth=counts.total(),
+                oldest_seconds=max(0.0, (now - oldest[queue]) / 1000) if queue in oldest else 0.0,
+                paused=queue in halted,
+                by_priority={priority: number for priority, number in sorted(counts.items()) if number},
+            )
+            for queue in sorted({*depth, *halted})
+            for counts in [depth.get(queue, Counter())]
+        ]
+
+    async def counts(self) -> dict[str, int]:
+        """How many tasks are scheduled, running and dead letters."""
+        commands = [("ZCARD", key) for keys in self._shards for key in (keys.due, keys.leases, keys.dead)]
+        replies = await self._gateway.commands(commands)
+        sums = [sum(number for number in replies[i::3] if isinstance(number, int)) for i in range(3)]
+        return dict(zip(("scheduled", "running", "dead"), sums, strict=True))
+
+    async def stats(self, minutes: int) -> dict[int, Counter[tuple[str, str, str]]]:
+        """Counts by (queue, type, outcome) for each of the last ``minutes``, newest last."""
+        last = await self.now_ms() // 60_000
+        wanted = [(minute, keys) for minute in range(last - minutes + 1, last + 1) for keys in self._shards]
+        replies = await self._gateway.commands(("HGETALL", keys.stats(minute)) for minute, keys in wanted)
+        sums: dict[int, Counter[tuple[str, str, str]]] = {minute: Counter() for minute, _ in wanted}
+        for (minute, _), reply in zip(wanted, replies, strict=True):
+            pairs = reply if isinstance(reply, list) else []
+            for field, number in zip(pairs[::2], pairs[1::2], strict=False):
+                queue, kind, outcome = field.decode().split("|")
+                sums[minute][queue, kind, outcome] += int(number)
+        return sums
+
+    async def list_ids(self, status: Status, queue: str | None, cursor: str | None, limit: int) -> Page:
+        """Ids of tasks in a status. Scheduled, running and failed come by time; queued in the order of their lanes;
+        finished newest first, from the capped list of recent ones. A cursor is opaque text from the page before.
+        """
+        if status is Status.QUEUED:
+            return await self._list_queued(queue, cursor, limit)
+        if status in (Status.SCHEDULED, Status.RUNNING, Status.FAILED):
+            return await self._list_indexed(status, cursor, limit)
+        return await self._list_recent(status, cursor, limit)
+
+    async def _list_queued(self, queue: str | None, cursor: str | None, limit: int) -> Page:
+        lanes = [lane for lane in await self.lanes() if queue is None or lane.queue == queue]
+        places = [(str(lane), shard) for lane in lanes for shard in range(len(self._shards))]
+        place, after = (
+            (cursor.split("/") if cursor else ("0", "-")) if cursor is None or "/" in cursor else ("0", "-")
+        )
+        ids: list[str] = []
+        for number in range(int(place), len(places)):
+            lane, shard = places[number]
+            start = f"({after}" if after != "-" else "-"
+            wanted = limit - len(ids)
+            (reply,) = await self._gateway.commands(
+                [("XRANGE", self._shards[shard].lane(lane), start, "+", "COUNT", wanted)]
+            )
+            entries = reply if isinstance(reply, list) else []
+            ids += [entry[1][1].decode(errors="replace") for entry in entries]
+            if len(ids) >= limit:
+                return Page(ids, f"{number}/{entries[-1][0].decode()}")
+            after = "-"
+        return Page(ids, None)
+
+    async def _list_indexed(self, status: Status, cursor: str | None, limit: int) -> Page:
+        name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
+        command = "ZREVRANGE" if status is Status.FAILED else "ZRANGE"  # the newest dead letters first
+        start = int(cursor) if cursor else 0
+        replies = await self._gateway.commands(
+            (command, getattr(keys, name), 0, start + limit, "WITHSCORES") for keys in self._shards
+        )
+        scored: list[tuple[float, str]] = []
+        for reply in replies:
+            pairs = reply if isinstance(reply, list) else []
+            scored += [
+                (float(score), item.decode()) for item, score in zip(pairs[::2], pairs[1::2], strict=True)
+            ]
+        scored.sort(reverse=status is Status.FAILED)
+        ids = [task_id for _, task_id in scored[start : start + limit]]
+        return Page(ids, str(start + limit) if len(scored) > start + limit else None)
+
+    async def _list_recent(self, status: Status, cursor: str | None, limit: int) -> Page:
+        """Recent entries hold many ids each, so a page ends at an entry and may run a little over its limit."""
+        end = f"({cursor}" if cursor else "+"
+        replies = await self._gateway.commands(
+            ("XREVRANGE", keys.recent, end, "-", "COUNT", limit) for keys in self._shards
+        )
+        entries = [entry for reply in replies if isinstance(reply, list) for entry in reply]
+        entries.sort(key=lambda entry: _entry_order(entry[0]), reverse=True)
+        ids: list[str] = []
+        for entry_id, fields in entries:
+            found = [
+                task_id.decode()
+                for task_id, word in zip(fields[::2], fields[1::2], strict=True)
+                if word.decode() == status
+            ]
+            ids += reversed(found)
+            if len(ids) >= limit:
+                return Page(ids, entry_id.decode())
+        full = any(isinstance(reply, list) and len(reply) == limit for reply in replies)
+        return Page(ids, entries[-1][0].decode() if full and entries else None)
+
+    async def server_info(self) -> dict[str, str]:
+        """What INFO says, and under ``latency_ms`` the median of five round trips."""
+        trips = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            await self._gateway.command("PING")
+            trips.append((time.perf_counter() - begun) * 1000)
+        text = (await self._gateway.command("INFO")).decode()
+        lines = (line.partition(":") for line in text.splitlines() if ":" in line)
+        return {name: value for name, _, value in lines} | {"latency_ms": f"{sorted(trips)[2]:.3f}"}
+
+
+def _entry_order(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _in_groups(replies: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [replies[start : start + size] for start in range(0, len(replies), size)]

@@ -1,0 +1,168 @@
+"""Every key, channel and record field. No other module spells one; the scripts get these names rendered in.
+
+Keys of one shard share the hash tag ``{<namespace>:<shard>}``, K below, so that one script may touch them all;
+what is global has the tag ``{<namespace>}``, G below.
+
+| key                    | type   | owner, and when it goes                                                      |
+| ---------------------- | ------ | ---------------------------------------------------------------------------- |
+| K:task:<id>            | hash   | the record, fields below; expires after its retention once final             |
+| K:args:<id>            | string | the envelope when it is too long for a compact hash; expires with the record |
+| K:result:<id>          | string | the result when it is too long for a compact hash; expires with the record   |
+| K:errors:<id>          | list   | one error report per failed attempt, capped; expires with the record         |
+| K:lane:<queue>:<prio>  | stream | ids that are ready; an entry is deleted by the claim                         |
+| K:lanes                | set    | lanes that ever held a task                                                  |
+| K:due                  | zset   | id by the ms at which it is due                                              |
+| K:leases               | zset   | running id by the ms at which its lease ends                                 |
+| K:dead                 | zset   | failed id by the ms at which it failed; trimmed by the janitor               |
+| K:unique:<key>         | string | the id that holds a unique key; expires when its scope is a time             |
+| K:paused               | set    | queues that give nothing out                                                 |
+| K:recent               | stream | finished ids, capped                                                         |
+| K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
+| K:garbage:<id>         | any    | what lay where a record should be; expires after the retention of failures   |
+| K:duty:<name>          | string | which worker does a background duty; expires with its lease                  |
+| G:meta                 | hash   | layout version and shard count                                               |
+| G:workers              | zset   | worker id by the ms at which it was last seen                                |
+| G:worker:<id>          | hash   | what a worker says of itself; expires when it is silent                      |
+
+Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
+G:control:<worker> (a running task was cancelled).
+"""
+
+from __future__ import annotations
+
+LAYOUT_VERSION = 1
+GROUP = "workers"
+COMPACT_LIMIT = 64
+"""Longest value, in bytes, that leaves a hash compact (Redis's ``hash-max-listpack-value``)."""
+
+SHARD_KEYS: dict[str, str] = {
+    "task": ":task:",
+    "args": ":args:",
+    "result": ":result:",
+    "errors": ":errors:",
+    "lane": ":lane:",
+    "lanes": ":lanes",
+    "due": ":due",
+    "leases": ":leases",
+    "dead": ":dead",
+    "unique": ":unique:",
+    "paused": ":paused",
+    "recent": ":recent",
+    "stats": ":stats:",
+    "duty": ":duty:",
+    "bell": ":bell",
+    "garbage": ":garbage:",
+}
+
+GLOBAL_KEYS: dict[str, str] = {
+    "meta": ":meta",
+    "workers": ":workers",
+    "worker": ":worker:",
+    "inbox": ":inbox:",
+    "control": ":control:",
+}
+
+FIELDS = (
+    "status", "type", "lane", "created", "entry", "env",
+    "attempt", "owner", "started", "crashes", "snoozes", "due", "deadline", "unique", "watch",
+    "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob",
+)  # fmt: skip
+"""Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope, ``owner``
+``<worker>/<nonce>``, ``unique`` the scope's first letter and the key, ``watch`` the inboxes to tell, ``blob`` the name of
+an offloaded result. Times are ms of the server's clock."""
+
+
+def shard_prefix(namespace: str, shard: int) -> str:
+    """K: what all keys of a shard begin with."""
+    return f"{{{namespace}:{shard}}}"
+
+
+def global_prefix(namespace: str) -> str:
+    """G: what all global keys begin with."""
+    return f"{{{namespace}}}"
+
+
+class ShardKeys:
+    """The keys of one shard."""
+
+    def __init__(self, namespace: str, shard: int) -> None:
+        self.prefix = shard_prefix(namespace, shard)
+        self.lanes = self.prefix + SHARD_KEYS["lanes"]
+        self.due = self.prefix + SHARD_KEYS["due"]
+        self.leases = self.prefix + SHARD_KEYS["leases"]
+        self.dead = self.prefix + SHARD_KEYS["dead"]
+        self.paused = self.prefix + SHARD_KEYS["paused"]
+        self.recent = self.prefix + SHARD_KEYS["recent"]
+        self.bell = self.prefix + SHARD_KEYS["bell"]
+        self._task = self.prefix + SHARD_KEYS["task"]
+
+    def task(self, task_id: str) -> str:
+        """The record of a task."""
+        return self._task + task_id
+
+    def args(self, task_id: str) -> str:
+        """A task's long envelope."""
+        return f"{self.prefix}{SHARD_KEYS['args']}{task_id}"
+
+    def result(self, task_id: str) -> str:
+        """A task's long result."""
+        return f"{self.prefix}{SHARD_KEYS['result']}{task_id}"
+
+    def errors(self, task_id: str) -> str:
+        """A task's error reports."""
+        return f"{self.prefix}{SHARD_KEYS['errors']}{task_id}"
+
+    def lane(self, lane: object) -> str:
+        """The stream of a lane."""
+        return f"{self.prefix}{SHARD_KEYS['lane']}{lane}"
+
+    def unique(self, key: str) -> str:
+        """The holder of a unique key."""
+        return f"{self.prefix}{SHARD_KEYS['unique']}{key}"
+
+    def stats(self, minute: int) -> str:
+        """The counters of one minute since 1970."""
+        return f"{self.prefix}{SHARD_KEYS['stats']}{minute}"
+
+    def duty(self, name: str) -> str:
+        """Who does a background duty."""
+        return f"{self.prefix}{SHARD_KEYS['duty']}{name}"
+
+    @property
+    def task_pattern(self) -> str:
+        """A SCAN pattern of all records."""
+        return f"{_escaped(self._task)}*"
+
+    def task_id(self, key: str) -> str:
+        """The id in the key of a record."""
+        return key.removeprefix(self._task)
+
+
+class GlobalKeys:
+    """The keys and channels that belong to no shard."""
+
+    def __init__(self, namespace: str) -> None:
+        self.prefix = global_prefix(namespace)
+        self.meta = self.prefix + GLOBAL_KEYS["meta"]
+        self.workers = self.prefix + GLOBAL_KEYS["workers"]
+
+    def worker(self, worker_id: str) -> str:
+        """What a worker says of itself."""
+        return f"{self.prefix}{GLOBAL_KEYS['worker']}{worker_id}"
+
+    def inbox(self, client: str) -> str:
+        """The channel on which a client hears of tasks that it watches."""
+        return f"{self.prefix}{GLOBAL_KEYS['inbox']}{client}"
+
+    def control(self, worker_id: str) -> str:
+        """The channel on which a worker hears of cancelled tasks."""
+        return f"{self.prefix}{GLOBAL_KEYS['control']}{worker_id}"
+
+
+def namespace_pattern(namespace: str) -> str:
+    """A SCAN pattern of everything that a namespace owns."""
+    return f"{_escaped('{' + namespace)}[:}}]*"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{character}" if character in "*?[]\\^" else character for character in text)

@@ -1,0 +1,34 @@
+-- End tasks as cancelled, in whatever status they are; the worker of a running one is told.
+-- KEYS  1 shard prefix
+-- ARGV  1 retention ms, 2 reason, then ids
+-- REPLY for each id its status before, or '' when there is no such task
+local now = now_ms()
+local retention, reason = ARGV[1], ARGV[2]
+local before, recent, tally = {}, {}, {}
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local key = P .. K.task .. id
+  local record = redis.call('HMGET', key, unpack(CLOSING))
+  local status = record[1]
+  before[#before + 1] = status or ''
+  if status and FROM.cancel[status] then
+    if status == 'running' then
+      redis.call('ZREM', P .. K.leases, id)
+      local worker = string.match(record[2] or '', '^(.*)/')
+      if worker then
+        redis.call('PUBLISH', G .. K.control .. worker, id)
+      end
+    elseif status == 'queued' then
+      redis.call('XDEL', P .. K.lane .. record[7], redis.call('HGET', key, 'entry') or '0-0')
+    else
+      redis.call('ZREM', P .. K.due, id)
+    end
+    close(id, record, 'cancel', now, retention, tally, 'reason', reason)
+    redis.call('PEXPIRE', P .. K.errors .. id, retention)
+    recent[#recent + 1] = id
+    recent[#recent + 1] = TO.cancel
+  end
+end
+remember(recent)
+keep_counts(tally, now)
+return before

@@ -1,0 +1,53 @@
+-- Bring indexes back in line with records: every task in exactly the place that its status demands.
+-- KEYS  1 shard prefix
+-- ARGV  1 lease ms, 2 retention ms, 3 1 to repair or 0 to look only, then ids
+-- REPLY for each task that is out of place: id, what is wrong
+local now = now_ms()
+local lease, retention, mend = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local found = {}
+
+local function wrong(id, what)
+  found[#found + 1] = id
+  found[#found + 1] = what
+  return mend
+end
+
+local function check(id)
+  local key = P .. K.task .. id
+  if redis.call('TYPE', key).ok ~= 'hash' then
+    return wrong(id, 'not a record') and contain(id, now, retention)
+  end
+  local r = redis.call('HMGET', key, 'status', 'lane', 'entry', 'due')
+  local status, lane, entry = r[1], r[2], r[3]
+  if not status or not lane or not string.match(lane, '^[%w_.-]+:%d$') or not redis.call('HGET', key, 'type') then
+    if wrong(id, 'not a record') then
+      contain(id, now, retention)
+    end
+  elseif FROM.claim[status] then
+    local there = entry and redis.call('XRANGE', P .. K.lane .. lane, entry, entry)[1]
+    if not there and wrong(id, 'queued, but in no lane') then
+      redis.call('HSET', key, 'entry', enqueue(lane, id))
+    end
+  elseif FROM.promote[status] then
+    if not redis.call('ZSCORE', P .. K.due, id) and wrong(id, 'scheduled, but not in the due set') then
+      schedule(id, tonumber(r[4]) or now)
+    end
+  elseif FROM.succeed[status] then
+    if not redis.call('ZSCORE', P .. K.leases, id) and wrong(id, 'running, but without a lease') then
+      redis.call('ZADD', P .. K.leases, whole(now + lease), id)
+    end
+  elseif redis.call('PTTL', key) < 0 and not FROM.unblock[status] then
+    if wrong(id, 'final, but kept for ever') then
+      redis.call('PEXPIRE', key, retention)
+    end
+  elseif status == TO.fail and not redis.call('ZSCORE', P .. K.dead, id) then
+    if wrong(id, 'failed, but not a dead letter') then
+      redis.call('ZADD', P .. K.dead, whole(now), id)
+    end
+  end
+end
+
+for i = 4, #ARGV do
+  check(ARGV[i])
+end
+return found

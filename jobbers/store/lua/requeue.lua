@@ -1,0 +1,26 @@
+-- Give failed or cancelled tasks a new life: attempts, crashes and snoozes start over, errors stay.
+-- KEYS  1 shard prefix
+-- ARGV  1 reason, then for each task: id, a new envelope or ''
+-- REPLY for each id its status before, or '' when there is no such task
+local before = {}
+for i = 2, #ARGV, 2 do
+  local id, envelope = ARGV[i], ARGV[i + 1]
+  local key = P .. K.task .. id
+  local record = redis.call('HMGET', key, 'status', 'lane')
+  local status = record[1]
+  before[#before + 1] = status or ''
+  if status and FROM.requeue[status] then
+    redis.call('ZREM', P .. K.dead, id)
+    redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'deadline', 'unique',
+      'step', 'progress', 'beat', 'beat_due', 'slow_at', 'due')
+    redis.call('PERSIST', key)
+    redis.call('PERSIST', P .. K.args .. id)
+    redis.call('PERSIST', P .. K.errors .. id)
+    if envelope ~= '' then
+      redis.call('HDEL', key, 'env')
+      redis.call('SET', P .. K.args .. id, envelope)
+    end
+    redis.call('HSET', key, 'status', TO.requeue, 'entry', enqueue(record[2], id), 'reason', ARGV[1])
+  end
+end
+return before

@@ -1,0 +1,66 @@
+-- Create tasks that share one placement; an id that exists is left alone.
+-- KEYS  1 shard prefix
+-- ARGV  1 queue:priority, 2 type, 3 delay ms, 4 absolute due ms or 0, 5 start deadline in ms or 0,
+--       6 unique key or '', 7 its scope (s, f, t), 8 its time in ms or 0, then for each task: id, envelope
+-- REPLY id, holder, id, holder, ... for each task that was not created because another holds its unique key
+local lane, kind = ARGV[1], ARGV[2]
+local delay, due, deadline = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local unique, scope, ttl = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local now = now_ms()
+local created = whole(now)
+local held = {}
+if due == 0 and delay > 0 then
+  due = now + delay
+end
+
+local function holder_of(key, id)
+  local holder = redis.call('GET', key)
+  if not holder or holder == id then
+    return nil
+  end
+  local status = redis.call('HGET', P .. K.task .. holder, 'status')
+  if scope ~= 't' and (not status or not FROM.cancel[status]) then
+    return nil -- its record is final or gone: the key was left behind
+  end
+  return holder
+end
+
+for i = 9, #ARGV, 2 do
+  local id, envelope = ARGV[i], ARGV[i + 1]
+  local key = P .. K.task .. id
+  if redis.call('EXISTS', key) == 0 then
+    local holder = unique ~= '' and holder_of(P .. K.unique .. unique, id)
+    if holder then
+      held[#held + 1] = id
+      held[#held + 1] = holder
+    else
+      local extra = {}
+      if #envelope > COMPACT then
+        redis.call('SET', P .. K.args .. id, envelope)
+      else
+        extra = {'env', envelope}
+      end
+      if deadline > 0 then
+        extra[#extra + 1] = 'deadline'
+        extra[#extra + 1] = whole(now + deadline)
+      end
+      if unique ~= '' then
+        extra[#extra + 1] = 'unique'
+        extra[#extra + 1] = scope .. ':' .. unique
+        redis.call('SET', P .. K.unique .. unique, id)
+        if ttl > 0 then
+          redis.call('PEXPIRE', P .. K.unique .. unique, ttl)
+        end
+      end
+      if due > now then
+        redis.call('HSET', key, 'status', 'scheduled', 'type', kind, 'lane', lane, 'created', created,
+          'due', whole(due), unpack(extra))
+        schedule(id, due)
+      else
+        redis.call('HSET', key, 'status', 'queued', 'type', kind, 'lane', lane, 'created', created,
+          'entry', enqueue(lane, id), unpack(extra))
+      end
+    end
+  end
+end
+return held

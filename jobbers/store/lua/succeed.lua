@@ -1,0 +1,29 @@
+-- Accept results of executions, each at most once and only from the owner of its lease.
+-- KEYS  1 shard prefix
+-- ARGV  for each task: id, owner, retention ms, 'result' or 'blob', the result or the name of its blob
+-- REPLY the ids that were refused; sending the same completion again is accepted and changes nothing
+local now = now_ms()
+local refused, done, recent, tally = {}, {}, {}, {}
+for i = 1, #ARGV, 5 do
+  local id, owner, where, value = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
+  local record = redis.call('HMGET', P .. K.task .. id, unpack(CLOSING))
+  if holds(record, owner) then
+    if #value > COMPACT and where == 'result' then
+      redis.call('SET', P .. K.result .. id, value, 'PX', ARGV[i + 2])
+      close(id, record, 'succeed', now, ARGV[i + 2], tally)
+    else
+      close(id, record, 'succeed', now, ARGV[i + 2], tally, where, value)
+    end
+    done[#done + 1] = id
+    recent[#recent + 1] = id
+    recent[#recent + 1] = TO.succeed
+  elseif record[1] ~= TO.succeed or record[2] ~= owner then
+    refused[#refused + 1] = id
+  end
+end
+if #done > 0 then
+  redis.call('ZREM', P .. K.leases, unpack(done))
+  remember(recent)
+  keep_counts(tally, now)
+end
+return refused

@@ -1,0 +1,70 @@
+"""The scripts: read from ``lua/``, with key names and the transition table rendered in.
+
+Each script is called by the SHA-1 of its text, so that two releases can work side by side on one server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TypeVar
+
+from jobbers.core.status import TRANSITIONS, Event
+from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
+
+NAMES = (
+    "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
+    "requeue", "promote", "reclaim", "watch", "repair", "drop",
+)  # fmt: skip
+
+
+Name = TypeVar("Name", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script: its name, its whole text as the server gets it, and the SHA-1 that calls it."""
+
+    name: str
+    text: str
+    sha: bytes
+
+
+def load(name: str) -> Script:
+    """Render one script."""
+    folder = files("jobbers.store") / "lua"
+    body = "\n".join((folder / part).read_text() for part in ("_lib.lua", f"{name}.lua"))
+    text = f"{_prelude(body)}\n{body}"
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+
+
+def _prelude(body: str) -> str:
+    """The constants that a script uses. Only those, for a script makes its tables anew at every call."""
+    sources = [
+        f"  {event} = {{{', '.join(f'{status} = true' for status in sorted(TRANSITIONS[event].sources))}}},"
+        for event in _used(body, r"\bFROM\.(\w+)", Event)
+    ]
+    targets = [f"  {event} = '{TRANSITIONS[event].target}'," for event in Event]
+    names = SHARD_KEYS | GLOBAL_KEYS
+    parts = [f"  {name} = '{names[name]}'," for name in _used(body, r"\bK\.(\w+)", names)]
+    return "\n".join(
+        [
+            "local P = KEYS[1]",
+            "local G = string.match(P, '^({.*):%d+}$') .. '}'",
+            f"local GROUP, COMPACT = '{GROUP}', {COMPACT_LIMIT}",
+            *("local K = {", *parts, "}"),
+            *("local FROM = {", *sources, "}"),
+            *("local TO = {", *targets, "}"),
+        ]
+    )
+
+
+def _used(body: str, pattern: str, known: Iterable[Name]) -> list[Name]:
+    names = set(re.findall(pattern, body))
+    found = [name for name in known if name in names]
+    if len(found) != len(names):
+        raise LookupError(f"a script names {sorted(names - set(found))}, which nothing defines")
+    return found

@@ -1,0 +1,43 @@
+"""One namespace on one server: opens the gateway and holds the groups of verbs."""
+
+from __future__ import annotations
+
+from jobbers.core.names import check_name
+from jobbers.errors import ConfigError
+from jobbers.store.connect import Connector
+from jobbers.store.control import ControlStore
+from jobbers.store.gateway import Gateway
+from jobbers.store.inspect import InspectStore
+from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.tasks import TaskStore
+from jobbers.store.upkeep import UpkeepStore
+
+MAX_SHARDS = 1024
+
+
+class Store:
+    """The verbs on a namespace, for the event loop that opened it."""
+
+    def __init__(
+        self, connector: Connector, *, namespace: str, shards: int, patience: float, name: str = "jobbers"
+    ) -> None:
+        check_name(namespace, "the namespace")
+        if not 1 <= shards <= MAX_SHARDS:
+            raise ConfigError(f"shards must be from 1 to {MAX_SHARDS}, got {shards}")
+        self.connector = connector
+        self.gateway = Gateway(connector, patience=patience, name=name)
+        self.shards = [ShardKeys(namespace, shard) for shard in range(shards)]
+        self.keys = GlobalKeys(namespace)
+        self.tasks = TaskStore(self.gateway, self.shards, self.keys)
+        self.upkeep = UpkeepStore(self.gateway, self.shards)
+        self.control = ControlStore(self.gateway, self.shards, self.keys)
+        self.inspect = InspectStore(self.gateway, self.shards, self.keys)
+
+    async def open(self) -> Store:
+        """Connect and check the layout. Raises :class:`ServerUnavailable` or :class:`ConfigError`."""
+        await self.control.check_layout()
+        return self
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.gateway.close()

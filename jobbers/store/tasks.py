@@ -1,0 +1,313 @@
+"""The verbs of a task's life: submit, claim, complete, renew, beat, cancel, requeue, watch. One script each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from jobbers.core.ids import shard_of
+from jobbers.core.lanes import Lane, parse_lane
+from jobbers.core.status import Status
+from jobbers.core.task import Claimed, Placement, TaskSpec
+from jobbers.errors import StoreError
+from jobbers.store.gateway import Gateway
+from jobbers.store.keys import GROUP, GlobalKeys, ShardKeys
+from jobbers.store.wire import Argument, Disconnected, ReplyError
+
+MAX_BATCH = 500
+"""Most tasks in one script call: keeps the server's other callers waiting for some milliseconds at most."""
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+KEPT_ERRORS = 50
+
+_CLAIM_STRIDE = 8
+Row = TypeVar("Row")
+
+
+class Success(NamedTuple):
+    """An execution that ended well. ``where`` is ``result`` for a value, ``blob`` for the name of an offloaded one."""
+
+    id: str
+    owner: str
+    retention_ms: int
+    where: str
+    value: bytes
+
+
+class Failure(NamedTuple):
+    """An execution that ended the task as failed."""
+
+    id: str
+    owner: str
+    retention_ms: int
+    reason: str
+    report: bytes
+
+
+class Retrial(NamedTuple):
+    """An execution to be repeated after ``delay_ms``."""
+
+    id: str
+    owner: str
+    delay_ms: int
+    reason: str
+    report: bytes
+
+
+class Postponement(NamedTuple):
+    """An execution that is put back for ``delay_ms`` without using an attempt."""
+
+    id: str
+    owner: str
+    delay_ms: int
+    reason: str
+
+
+class Beat(NamedTuple):
+    """Where an execution is; the last two are ms or ``""``."""
+
+    id: str
+    owner: str
+    step: str
+    progress: float | str
+    overdue_ms: int | str
+    slow_ms: int | str
+
+
+class TaskStore:
+    """The verbs, for all shards of a namespace."""
+
+    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], global_keys: GlobalKeys) -> None:
+        self._gateway = gateway
+        self._shards = shards
+        self._global = global_keys
+
+    def _keys(self, task_id: str) -> ShardKeys:
+        return self._shards[shard_of(task_id, len(self._shards))]
+
+    def shard(self, task_id: str) -> int:
+        """The shard of a task."""
+        return shard_of(task_id, len(self._shards))
+
+    async def submit(self, specs: Iterable[TaskSpec]) -> dict[str, str]:
+        """Create tasks. An id that exists is left alone.
+
+        Returns the holders of unique keys, by the ids that were not created because of them.
+        """
+        groups: dict[tuple[int, Placement], list[TaskSpec]] = defaultdict(list)
+        count = len(self._shards)
+        for spec in specs:
+            groups[shard_of(spec.id, count), spec.placement].append(spec)
+        calls = [
+            self._gateway.run("submit", self._shards[shard].prefix, args)
+            for (shard, placement), group in groups.items()
+            for args in _submissions(placement, group)
+        ]
+        replies = [await calls[0]] if len(calls) == 1 else await _all(calls)
+        holders: dict[str, str] = {}
+        for reply in replies:
+            if reply:
+                names = [item.decode() for item in reply]
+                holders.update(zip(names[::2], names[1::2], strict=True))
+        return holders
+
+    async def claim(
+        self, shard: int, owner: str, lanes: Iterable[Lane], count: int, lease_ms: int, retention_ms: int
+    ) -> list[Claimed]:
+        """Take up to ``count`` ready tasks of a shard from ``lanes`` in order; ``owner`` must be new at every call."""
+        args: list[Argument] = [owner, lease_ms, min(count, MAX_BATCH), retention_ms, *map(str, lanes)]
+        reply = await self._gateway.run("claim", self._shards[shard].prefix, args, patience=0)
+        return _claimed(owner, reply) if len(reply) > 1 else []
+
+    async def wait_ready(self, shard: int, lanes: Sequence[Lane], seconds: float) -> bool:
+        """Wait until something may be ready in one of the lanes, for up to ``seconds``.
+
+        The group only serves as a bell here: Redis wakes one waiting reader for each new entry, and what the reader is
+        given stays in the lane (NOACK leaves nothing pending) until a claim takes it. So nothing is lost if the reader
+        dies. Raises :class:`Disconnected` or :class:`ReplyError`.
+        """
+        keys = self._shards[shard]
+        streams = [keys.lane(lane) for lane in lanes]
+        block_ms = max(1, int(seconds * 1000))
+        command: list[Argument] = [
+            "XREADGROUP",
+            "GROUP",
+            GROUP,
+            "any",
+            "COUNT",
+            1,
+            "BLOCK",
+            block_ms,
+            "NOACK",
+        ]
+        command += ["STREAMS", *streams, *([">"] * len(streams))]
+        reply = await self._gateway.wait(shard, *command, seconds=seconds)
+        return bool(reply)
+
+    async def open_lanes(self, shard: int, lanes: Iterable[Lane]) -> None:
+        """Make sure that lanes can be waited for."""
+        keys = self._shards[shard]
+        replies = await self._gateway.commands(
+            ("XGROUP", "CREATE", keys.lane(lane), GROUP, "0", "MKSTREAM") for lane in lanes
+        )
+        for reply in replies:
+            if isinstance(reply, ReplyError) and reply.word not in ("BUSYGROUP", "WRONGTYPE"):
+                raise StoreError(f"cannot open the lanes of shard {shard}: {reply}")
+
+    async def succeed(self, shard: int, done: Sequence[Success], patience: float | None = None) -> list[str]:
+        """Accept results. Returns the ids that were refused because another holds the task now."""
+        args: list[Argument] = []
+        for success in done:
+            args += success
+        return await self._ids("succeed", shard, args, patience)
+
+    async def fail(self, shard: int, done: Sequence[Failure], patience: float | None = None) -> list[str]:
+        """End tasks as dead letters. Returns the ids that were refused."""
+        return await self._ids("fail", shard, [KEPT_ERRORS, *_flat(done)], patience)
+
+    async def retry(self, shard: int, done: Sequence[Retrial], patience: float | None = None) -> list[str]:
+        """Schedule another attempt. Returns the ids that were refused."""
+        return await self._ids("retry", shard, [KEPT_ERRORS, *_flat(done)], patience)
+
+    async def snooze(
+        self, shard: int, done: Sequence[Postponement], patience: float | None = None
+    ) -> list[str]:
+        """Put back with a delay, using no attempt. Returns the ids that were refused."""
+        return await self._ids("snooze", shard, _flat(done), patience)
+
+    async def release(
+        self, held: Iterable[tuple[str, str]], reason: str, patience: float | None = None
+    ) -> list[str]:
+        """Put ``(id, owner)`` pairs back into their lanes at once. Returns the ids that were refused."""
+        refused: list[str] = []
+        for shard, pairs in self._by_shard(held, lambda pair: pair[0]).items():
+            for chunk in chunked(pairs, MAX_BATCH):
+                refused += await self._ids("release", shard, [reason, *_flat(chunk)], patience)
+        return refused
+
+    async def beat(self, beats: Iterable[Beat]) -> list[str]:
+        """Note where executions are. Returns the ids that the caller no longer holds."""
+        calls = [
+            self._ids("beat", shard, _flat(chunk), 0)
+            for shard, group in self._by_shard(beats, lambda beat: beat.id).items()
+            for chunk in chunked(group, MAX_BATCH)
+        ]
+        return [task_id for lost in await _all(calls) for task_id in lost]
+
+    async def cancel(self, ids: Iterable[str], retention_ms: int, reason: str) -> dict[str, Status | None]:
+        """Cancel tasks. Returns the status that each had before; ``None`` for no such task."""
+        return await self._statuses("cancel", ids, lambda chunk: [retention_ms, reason, *chunk])
+
+    async def requeue(self, envelopes: dict[str, bytes], reason: str) -> dict[str, Status | None]:
+        """Give failed or cancelled tasks a new life; an envelope that is not empty replaces the old one.
+
+        Returns the status that each had before; ``None`` for no such task.
+        """
+        return await self._statuses(
+            "requeue",
+            envelopes,
+            lambda chunk: [reason, *_flat((task_id, envelopes[task_id]) for task_id in chunk)],
+        )
+
+    async def watch(self, inbox: str, ids: Iterable[str]) -> dict[str, Status | None]:
+        """Ask to hear of tasks on an inbox; returns their statuses now, ``None`` for no such task."""
+        return await self._statuses("watch", ids, lambda chunk: [inbox, *chunk])
+
+    async def _statuses(
+        self, script: str, ids: Iterable[str], arguments: Callable[[list[str]], list[Argument]]
+    ) -> dict[str, Status | None]:
+        chunks = [
+            (shard, chunk)
+            for shard, group in self._by_shard(ids, lambda task_id: task_id).items()
+            for chunk in chunked(group, MAX_BATCH)
+        ]
+        calls = [
+            self._gateway.run(script, self._shards[shard].prefix, arguments(chunk)) for shard, chunk in chunks
+        ]
+        statuses: dict[str, Status | None] = {}
+        for (_, chunk), reply in zip(chunks, await _all(calls), strict=True):
+            for task_id, word in zip(chunk, reply, strict=True):
+                statuses[task_id] = Status(word.decode()) if word else None
+        return statuses
+
+    async def _ids(self, script: str, shard: int, args: list[Argument], patience: float | None) -> list[str]:
+        reply = await self._gateway.run(script, self._shards[shard].prefix, args, patience)
+        return [item.decode() for item in reply]
+
+    def _by_shard(self, rows: Iterable[Row], key: Callable[[Row], str]) -> dict[int, list[Row]]:
+        groups: dict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            groups[self.shard(key(row))].append(row)
+        return groups
+
+
+def chunked(rows: Sequence[Row], size: int) -> Iterable[list[Row]]:
+    """``rows`` in lists of at most ``size``."""
+    for start in range(0, len(rows), size):
+        yield list(rows[start : start + size])
+
+
+def _flat(rows: Iterable[Iterable[Any]]) -> list[Argument]:
+    return [value for row in rows for value in row]
+
+
+async def _all(calls: list[Any]) -> list[Any]:
+    return list(await asyncio.gather(*calls))
+
+
+def _submissions(placement: Placement, specs: list[TaskSpec]) -> Iterable[list[Argument]]:
+    """The arguments of submit.lua, in chunks bounded by count and bytes."""
+    head: list[Argument] = [
+        f"{placement.queue}:{placement.priority}",
+        placement.type,
+        placement.delay_ms,
+        placement.at_ms,
+        placement.deadline_ms,
+        placement.unique_key,
+        placement.unique_scope[:1],
+        placement.unique_ttl_ms,
+    ]
+    args, size = list(head), 0
+    for spec in specs:
+        if size and (len(args) >= len(head) + 2 * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES):
+            yield args
+            args, size = list(head), 0
+        args += (spec.id, spec.envelope)
+        size += len(spec.envelope)
+    yield args
+
+
+_lanes: dict[bytes, Lane] = {}
+
+
+def _lane(name: bytes) -> Lane:
+    lane = _lanes.get(name)
+    if lane is None:
+        lane = _lanes[name] = parse_lane(name.decode())
+    return lane
+
+
+def _claimed(owner: str, reply: list[Any]) -> list[Claimed]:
+    tasks = []
+    for i in range(1, len(reply), _CLAIM_STRIDE):
+        task_id, lane_name, kind, attempt, crashes, snoozes, created, envelope = reply[i : i + _CLAIM_STRIDE]
+        lane = _lane(lane_name)
+        tasks.append(
+            Claimed(
+                task_id.decode(),
+                owner,
+                kind.decode(),
+                lane.queue,
+                lane.priority,
+                int(attempt),
+                int(crashes),
+                int(snoozes),
+                int(created),
+                envelope or b"",
+            )
+        )
+    return tasks
+
+
+__all__ = ["Beat", "Disconnected", "Failure", "Postponement", "ReplyError", "Retrial", "Success", "TaskStore"]

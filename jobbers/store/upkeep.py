@@ -1,0 +1,167 @@
+"""What keeps the store in order: promote, renew, reclaim, repair. Any number of workers may do any of it at any time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from jobbers.core.ids import shard_of
+from jobbers.core.status import Status
+from jobbers.store.gateway import Gateway
+from jobbers.store.keys import ShardKeys
+from jobbers.store.tasks import MAX_BATCH, chunked
+from jobbers.store.wire import Argument
+
+
+class Reclaimed(NamedTuple):
+    """A task that was taken back from a dead worker: *queued*, or *failed* when its crash budget is used up."""
+
+    id: str
+    owner: str
+    status: Status
+
+
+class Promotion(NamedTuple):
+    """How many due tasks were moved, and in how many ms the next one is due (``None``: nothing waits)."""
+
+    moved: int
+    next_ms: int | None
+
+
+class Finding(NamedTuple):
+    """A task that was not where its status demands."""
+
+    id: str
+    what: str
+
+
+class UpkeepStore:
+    """The verbs of upkeep, shard by shard."""
+
+    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys]) -> None:
+        self._gateway = gateway
+        self._shards = shards
+
+    async def hold_duty(self, shard: int, name: str, worker: str, lease_ms: int) -> bool:
+        """Whether this worker does a duty of a shard now. A guard against doing work twice, not against harm."""
+        key = self._shards[shard].duty(name)
+        taken, holder = await self._gateway.commands(
+            [("SET", key, worker, "NX", "PX", lease_ms), ("GET", key)]
+        )
+        if taken is None and holder == worker.encode():
+            await self._gateway.command("PEXPIRE", key, lease_ms)
+        return bool(holder == worker.encode())
+
+    async def drop_duty(self, shard: int, name: str, worker: str) -> None:
+        """Let another worker take a duty over at once."""
+        key = self._shards[shard].duty(name)
+        if await self._gateway.command("GET", key, patience=0) == worker.encode():
+            await self._gateway.command("DEL", key, patience=0)
+
+    async def promote(self, shard: int, retention_ms: int) -> Promotion:
+        """Move what is due into its lanes, up to a batch."""
+        args = [MAX_BATCH, retention_ms]
+        moved, next_ms = await self._gateway.run("promote", self._shards[shard].prefix, args, patience=0)
+        return Promotion(moved, next_ms if next_ms >= 0 else None)
+
+    async def reclaim(self, shard: int, crash_budget: int, retention_ms: int) -> list[Reclaimed]:
+        """Take back what workers left behind whose leases have ended, up to a batch."""
+        args: list[Argument] = [MAX_BATCH, crash_budget, retention_ms, "", 1]
+        return _reclaimed(await self._gateway.run("reclaim", self._shards[shard].prefix, args, patience=0))
+
+    async def reclaim_owner(
+        self, shard: int, owner: str, crash_budget: int, retention_ms: int, *, crashed: bool
+    ) -> list[Reclaimed]:
+        """Take back at once what a worker (or one claim, ``worker/nonce``) holds that is known to be dead.
+
+        ``crashed`` says whether the work may have begun, which counts against the crash budget.
+        """
+        keys = self._shards[shard]
+        leased = [item.decode() for item in await self._gateway.command("ZRANGE", keys.leases, 0, -1)]
+        taken: list[Reclaimed] = []
+        for chunk in chunked(leased, MAX_BATCH):
+            args: list[Argument] = [MAX_BATCH, crash_budget, retention_ms, owner, int(crashed), *chunk]
+            taken += _reclaimed(await self._gateway.run("reclaim", keys.prefix, args))
+        return taken
+
+    async def scan(self, shard: int, cursor: int, count: int) -> tuple[int, list[str]]:
+        """Some ids of records; start with cursor 0 and go on until it is 0 again."""
+        keys = self._shards[shard]
+        cursor_after, found = await self._gateway.command(
+            "SCAN", cursor, "MATCH", keys.task_pattern, "COUNT", count
+        )
+        return int(cursor_after), [keys.task_id(key.decode(errors="replace")) for key in found]
+
+    async def repair(
+        self, shard: int, ids: Iterable[str], lease_ms: int, retention_ms: int, *, mend: bool
+    ) -> list[Finding]:
+        """Find tasks that are not where their status demands, and with ``mend`` put them there."""
+        findings: list[Finding] = []
+        for chunk in chunked(list(ids), MAX_BATCH):
+            args: list[Argument] = [lease_ms, retention_ms, int(mend), *chunk]
+            reply = await self._gateway.run("repair", self._shards[shard].prefix, args)
+            words = [item.decode() for item in reply]
+            findings += [Finding(*pair) for pair in zip(words[::2], words[1::2], strict=True)]
+        return findings
+
+    async def repair_all(self, shard: int, lease_ms: int, retention_ms: int, *, mend: bool) -> list[Finding]:
+        """Look at every record of a shard. Cost: one SCAN of the server's whole keyspace, in steps."""
+        findings: list[Finding] = []
+        cursor = 0
+        while True:
+            cursor, ids = await self.scan(shard, cursor, MAX_BATCH)
+            findings += await self.repair(shard, ids, lease_ms, retention_ms, mend=mend)
+            if cursor == 0:
+                return findings
+
+    async def forget_gone(self, shard: int) -> int:
+        """Drop dead letters whose records have expired from the index, oldest first, up to a batch."""
+        keys = self._shards[shard]
+        oldest = [
+            item.decode() for item in await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
+        ]
+        there = await self._gateway.commands(("EXISTS", keys.task(task_id)) for task_id in oldest)
+        gone = [task_id for task_id, exists in zip(oldest, there, strict=True) if exists == 0]
+        if gone:
+            await self._gateway.command("ZREM", keys.dead, *gone)
+        return len(gone)
+
+    async def drop_dead(self, ids: Iterable[str]) -> int:
+        """Delete the records of dead letters for good; other tasks are left alone. Returns how many."""
+        dropped = 0
+        groups: dict[int, list[str]] = defaultdict(list)
+        for task_id in ids:
+            groups[shard_of(task_id, len(self._shards))].append(task_id)
+        for shard, group in groups.items():
+            for chunk in chunked(group, MAX_BATCH):
+                dropped += await self._gateway.run("drop", self._shards[shard].prefix, chunk)
+        return dropped
+
+    async def misplaced(self, shard: int) -> Counter[str]:
+        """Count index entries without a record that belongs there: what the invariants of the store forbid."""
+        keys = self._shards[shard]
+        wrong: Counter[str] = Counter()
+        for key, statuses in (
+            (keys.due, ("scheduled",)),
+            (keys.leases, ("running",)),
+            (keys.dead, ("failed",)),
+        ):
+            ids = [item.decode() for item in await self._gateway.command("ZRANGE", key, 0, -1)]
+            found = await self._gateway.commands(("HGET", keys.task(task_id), "status") for task_id in ids)
+            for status in found:
+                if not isinstance(status, bytes) or status.decode() not in statuses:
+                    wrong[f"{key.rpartition(':')[2]} holds a task that is {_word(status)}"] += 1
+        return wrong
+
+
+def _word(status: object) -> str:
+    return status.decode() if isinstance(status, bytes) else "gone"
+
+
+def _reclaimed(reply: list[object]) -> list[Reclaimed]:
+    words = [item.decode() for item in reply[1:] if isinstance(item, bytes)]
+    return [
+        Reclaimed(task_id, owner, Status(status))
+        for task_id, owner, status in zip(words[::3], words[1::3], words[2::3], strict=True)
+    ]
