@@ -1,0 +1,272 @@
+"""The app: holds the registry of task types and opens the store. Programs make one at module level."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import weakref
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from jobbers.client import Client
+from jobbers.core.durations import Duration, to_optional_ms
+from jobbers.core.ids import check_id
+from jobbers.core.names import check_name
+from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
+from jobbers.errors import ConfigError, UnknownTaskType
+from jobbers.handle import TaskHandle
+from jobbers.inspector import Inspector
+from jobbers.middleware import Middleware
+from jobbers.settings import Settings, load_settings
+from jobbers.store.blobs import BlobStore, FolderBlobStore
+from jobbers.store.connect import Connector, ServerConnector
+from jobbers.store.embedded import EmbeddedServer
+from jobbers.store.embedded import start as start_embedded
+from jobbers.store.store import Store
+from jobbers.store.url import embedded_directory, is_embedded, parse
+from jobbers.sync import SyncPortal
+from jobbers.task_type import TaskType
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Decorator(Protocol):
+    """What ``@app.task(...)`` returns: takes an async or a plain function."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskType[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> TaskType[P, R]: ...
+
+
+class Jobbers:
+    """An application: task types and the server that holds their tasks.
+
+    ``redis_url`` is a URL or ``"embedded"``; ``roles`` names sets of queues that workers can be started for. What is not
+    given comes from ``JOBBERS_…`` variables, then from the defaults of :class:`jobbers.settings.Settings`. Nothing is
+    opened before it is needed. One app may be used from several event loops: each has a connection of its own. Raises
+    :class:`ConfigError`.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        *,
+        namespace: str | None = None,
+        shards: int | None = None,
+        roles: Mapping[str, Sequence[str]] | None = None,
+        blobs: BlobStore | None = None,
+        settings: Settings | None = None,
+        **more: Any,
+    ) -> None:
+        given = {"redis_url": redis_url, "namespace": namespace, "shards": shards, **more}
+        self.settings = settings or load_settings(given)
+        if not is_embedded(self.settings.redis_url):
+            parse(self.settings.redis_url)
+        self.blobs = blobs or FolderBlobStore(Path(self.settings.blob_dir))
+        self.roles = {
+            check_name(role, "the role"): [check_name(queue, "the queue") for queue in queues]
+            for role, queues in (roles or {}).items()
+        }
+        self.task_types: dict[str, TaskType[Any, Any]] = {}
+        self.middleware: list[Middleware] = []
+        self._connector: Connector | None = None
+        self._embedded: EmbeddedServer | None = None
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.sync = SyncPortal(self.client)
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskType[P, R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> TaskType[P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        priority: int = DEFAULT_PRIORITY,
+        retry: Retry | int | None = None,
+        timeout: Duration | None = None,
+        heartbeat: Duration | None = None,
+        deadline: Duration | None = None,
+        slow_after: Duration | None = None,
+        process: bool = False,
+        on_shutdown: Literal["requeue", "fail", "finish"] = "requeue",
+        retention: Duration | None = None,
+        failed_retention: Duration | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> Decorator: ...
+    def task(self, *function: Any, **options: Any) -> Any:
+        """Make a task type of an async or a plain function; ``@app.task`` or ``@app.task(...)``.
+
+        Async functions run on the worker's event loop, plain ones in threads, and with ``process=True`` in processes of
+        their own. Durations are seconds or timedeltas.
+
+        * ``name``: what the task is called in the store; the function's own name by default.
+        * ``queue``, ``priority``: where its tasks go; 0 is last and 9 first.
+        * ``retry``: a :class:`Retry`, or a number of attempts; one attempt by default.
+        * ``timeout``: of one execution. ``heartbeat``: longest silence between heartbeats. ``deadline``: longest wait
+          from submission to start. ``slow_after``: when a running task counts as slow.
+        * ``on_shutdown``: what becomes of a running task when its worker's grace time ends.
+        * ``retention``, ``failed_retention``: how long its records stay.
+        * ``extras``: options of your own middleware.
+
+        Raises :class:`ConfigError` for a name that is taken, :class:`InvalidInput` for a policy that makes no sense.
+        """
+        if function:
+            return self._register(*function)
+        return lambda function: self._register(function, **options)
+
+    def _register(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        priority: int = DEFAULT_PRIORITY,
+        retry: Retry | int | None = None,
+        timeout: Duration | None = None,
+        heartbeat: Duration | None = None,
+        deadline: Duration | None = None,
+        slow_after: Duration | None = None,
+        process: bool = False,
+        on_shutdown: str = "requeue",
+        retention: Duration | None = None,
+        failed_retention: Duration | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> TaskType[Any, Any]:
+        policy = Policy(
+            queue=queue,
+            priority=priority,
+            retry=NO_RETRY if retry is None else Retry(retry) if isinstance(retry, int) else retry,
+            execution=_execution(function, process),
+            on_shutdown=OnShutdown(on_shutdown),
+            timeout_ms=to_optional_ms(timeout, "timeout"),
+            heartbeat_ms=to_optional_ms(heartbeat, "heartbeat"),
+            deadline_ms=to_optional_ms(deadline, "deadline"),
+            slow_ms=to_optional_ms(slow_after, "slow_after"),
+            retention_ms=to_optional_ms(retention, "retention") or self.settings.retention_ms,
+            failed_retention_ms=to_optional_ms(failed_retention, "failed_retention")
+            or self.settings.failed_retention_ms,
+        )
+        chosen = str(name or getattr(function, "__name__", ""))
+        task_type: TaskType[Any, Any] = TaskType(
+            function, chosen, policy, self.client, self.settings.max_payload, dict(extras or {})
+        )
+        if chosen in self.task_types:
+            raise ConfigError(
+                f"task type {chosen!r} is registered already: give one of the two another name="
+            )
+        self.task_types[chosen] = task_type
+        return task_type
+
+    def find(self, name: str) -> TaskType[Any, Any]:
+        """The task type of that name. Raises :class:`UnknownTaskType`."""
+        try:
+            return self.task_types[name]
+        except KeyError:
+            known = ", ".join(sorted(self.task_types)) or "none"
+            raise UnknownTaskType(
+                f"there is no task type {name[:100]!r} in this app (it has: {known})"
+            ) from None
+
+    def handle(self, task_id: str) -> TaskHandle[Any]:
+        """The handle of a task that was submitted before. Raises :class:`InvalidId`."""
+        return TaskHandle(check_id(task_id), self.client)
+
+    def connector(self) -> Connector:
+        """How to reach the server; starts or joins the embedded one if that is asked for, which takes a moment."""
+        if self._connector is None:
+            url = self.settings.redis_url
+            if is_embedded(url):
+                self._embedded = start_embedded(embedded_directory(url))
+                url = self._embedded.url
+            self._connector = ServerConnector(parse(url))
+        return self._connector
+
+    def use(self, connector: Connector) -> None:
+        """Reach the server by this connector from now on; for tests."""
+        self._connector = connector
+
+    async def client(self) -> Client:
+        """The client of the running event loop, opened when first asked for. Raises :class:`ServerUnavailable`,
+        :class:`ConfigError`."""
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            store = await self.open_store()
+            # Another task may have opened one meanwhile: keep the first.
+            client = self._clients.get(loop)
+            if client is not None:
+                await store.close()
+                return client
+            client = self._clients[loop] = Client(store, self.settings, self.blobs)
+        return client
+
+    async def open_store(self, name: str = "jobbers") -> Store:
+        """A store of its own for the running event loop; the caller closes it."""
+        if self._connector is None and is_embedded(self.settings.redis_url):
+            await asyncio.to_thread(self.connector)
+        settings = self.settings
+        store = Store(
+            self.connector(),
+            namespace=settings.namespace,
+            shards=settings.shards,
+            patience=settings.patience,
+            name=name,
+        )
+        try:
+            return await store.open()
+        except BaseException:
+            await store.close()
+            raise
+
+    async def inspector(self) -> Inspector:
+        """Reads and repairs, for the running event loop."""
+        return Inspector((await self.client()).store, self.settings, self.blobs)
+
+    async def close(self) -> None:
+        """Close what the running event loop opened."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def stop_embedded(self) -> None:
+        """End the embedded server if this app started one."""
+        if self._embedded is not None:
+            self._embedded.stop()
+            self._embedded = None
+            self._connector = None
+
+    async def __aenter__(self) -> Jobbers:
+        await self.client()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    def queues_of(self, role: str | None = None) -> list[str]:
+        """The queues of a role; without one, those of the registered task types. Raises :class:`ConfigError`."""
+        if role is None:
+            return sorted({task_type.policy.queue for task_type in self.task_types.values()} | {"default"})
+        try:
+            return self.roles[role]
+        except KeyError:
+            known = ", ".join(sorted(self.roles)) or "none"
+            raise ConfigError(f"there is no role {role[:100]!r} in this app (it has: {known})") from None
+
+    def __repr__(self) -> str:
+        return f"<Jobbers {self.settings.namespace}>"
+
+
+def _execution(function: Callable[..., Any], process: bool) -> Execution:
+    if inspect.iscoroutinefunction(function):
+        if process:
+            raise ConfigError("process=True is for plain functions: an async function runs on the event loop")
+        return Execution.ASYNC
+    return Execution.PROCESS if process else Execution.THREAD

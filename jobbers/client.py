@@ -1,0 +1,168 @@
+"""Submit, wait, cancel: each is one store call. A client serves one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from os import urandom
+from typing import Any
+
+from jobbers.core import ids
+from jobbers.core.payload import pack_envelope
+from jobbers.core.status import FINAL, Status
+from jobbers.core.task import Placement, TaskRecord, TaskSpec
+from jobbers.errors import InvalidId, InvalidInput, NotFound, PayloadTooLarge, WaitTimeout
+from jobbers.settings import Settings
+from jobbers.store.blobs import BlobStore
+from jobbers.store.inspect import Outcome
+from jobbers.store.store import Store
+from jobbers.watcher import Watcher
+
+
+def new_id(unique: str | None = None) -> str:
+    """A new task id (a ULID). With a unique key, one that lives in the shard of that key."""
+    task_id = ids.make_id(time.time_ns() // 1_000_000, int.from_bytes(urandom(10)))
+    return ids.with_tail(task_id, ids.unique_tail(unique)) if unique else task_id
+
+
+def encode_arguments(
+    task_type: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    headers: Mapping[str, str] | None,
+    limit: int,
+) -> bytes:
+    """The envelope of a task. Raises :class:`PayloadTooLarge` above ``limit`` bytes, :class:`InvalidArgument`."""
+    envelope = pack_envelope(list(args), dict(kwargs), headers)
+    if len(envelope) > limit:
+        raise PayloadTooLarge(
+            f"the arguments of task {task_type!r} take {len(envelope):,} bytes and the limit is {limit:,}: pass a "
+            "reference to where the data lies, or raise the setting max_payload"
+        )
+    return envelope
+
+
+class Client:
+    """What programs do with tasks, over an open store."""
+
+    def __init__(self, store: Store, settings: Settings, blobs: BlobStore) -> None:
+        self.store = store
+        self._settings = settings
+        self._blobs = blobs
+        self._watcher = Watcher(store)
+        self._sending = False
+        self._waiting: list[tuple[TaskSpec, asyncio.Future[str]]] = []
+        self._flush: asyncio.Task[None] | None = None
+
+    async def submit(self, specs: Sequence[TaskSpec]) -> list[str]:
+        """Create tasks in as few calls as possible. Returns for each the id that stands for it: its own, or that of the
+        task that holds its unique key."""
+        holders = await self.store.tasks.submit(specs)
+        return [holders.get(spec.id, spec.id) for spec in specs] if holders else [spec.id for spec in specs]
+
+    async def submit_one(self, spec: TaskSpec) -> str:
+        """Create one task. Those that come while another is on its way are sent together."""
+        if self._sending:
+            future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            self._waiting.append((spec, future))
+            return await future
+        self._sending = True
+        try:
+            holders = await self.store.tasks.submit((spec,))
+        finally:
+            if self._waiting:
+                self._flush = asyncio.get_running_loop().create_task(self._send_waiting())
+            else:
+                self._sending = False
+        return holders.get(spec.id, spec.id) if holders else spec.id
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                got = await self.submit([spec for spec, _ in batch])
+            except Exception as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), task_id in zip(batch, got, strict=True):
+                if not future.done():
+                    future.set_result(task_id)
+        self._sending = False
+
+    async def outcome(self, task_id: str) -> Outcome:
+        """How a task stands. Raises :class:`NotFound`."""
+        (outcome,) = await self.store.inspect.outcomes([task_id])
+        if outcome is None:
+            raise _unknown(task_id)
+        return outcome
+
+    async def result_bytes(self, outcome: Outcome) -> bytes:
+        """The encoded result of a succeeded task, from wherever it lies. Raises :class:`NotFound` if it is gone."""
+        if outcome.blob is not None:
+            return await self._blobs.get(outcome.blob)
+        if outcome.result is None:
+            raise NotFound("the result of this task has expired")
+        return outcome.result
+
+    async def record(self, task_id: str) -> TaskRecord:
+        """Everything known of a task. Raises :class:`NotFound`."""
+        (record,) = await self.store.inspect.records([task_id])
+        if record is None:
+            raise _unknown(task_id)
+        return record
+
+    async def wait(self, task_id: str, timeout: float | None) -> Status:
+        """Wait until a task is final. Raises :class:`WaitTimeout` or :class:`NotFound`."""
+        if timeout is not None and timeout < 0:
+            raise InvalidInput(f"timeout must be zero or more seconds, got {timeout!r}")
+        try:
+            async with asyncio.timeout(timeout):
+                async for status in self._watcher.follow(task_id):
+                    if status is None:
+                        raise _unknown(task_id)
+                    if status in FINAL:
+                        return status
+        except TimeoutError:
+            raise WaitTimeout(f"task {task_id} did not end within {timeout} seconds; it goes on") from None
+        raise _unknown(task_id)
+
+    def follow(self, task_id: str) -> Any:
+        """An async iterator of statuses: the present one, then one whenever the task moves, until it is final."""
+        return self._watcher.follow(task_id)
+
+    async def cancel(self, task_ids: Iterable[str], reason: str = "cancelled") -> dict[str, bool]:
+        """Cancel tasks, in whatever status they are. Tells for each whether that ended it: ``False`` when it had ended
+        before. Raises :class:`NotFound` for the first that does not exist, after cancelling the others."""
+        before = await self.store.tasks.cancel(task_ids, self._settings.retention_ms, reason[:500])
+        for task_id, status in before.items():
+            if status is None:
+                raise _unknown(task_id)
+        return {task_id: status not in FINAL for task_id, status in before.items()}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._flush is not None:
+            await asyncio.gather(self._flush, return_exceptions=True)
+        await self._watcher.close()
+        await self.store.close()
+
+
+def place(placement: Placement, task_id: str | None, envelope: bytes) -> TaskSpec:
+    """A task to submit; without an id it gets a new one. Raises :class:`InvalidId`."""
+    unique = placement.unique_key
+    if task_id is None:
+        return TaskSpec(new_id(unique or None), placement, envelope)
+    checked = ids.check_id(task_id)
+    if unique and ids.tail_of(checked) != ids.unique_tail(unique):
+        raise InvalidId(
+            f"task id {checked} does not belong to the shard of unique key {unique!r}: make ids for unique tasks with "
+            "jobbers.new_id(unique=key)"
+        )
+    return TaskSpec(checked, placement, envelope)
+
+
+def _unknown(task_id: str) -> NotFound:
+    return NotFound(f"there is no task {task_id}: it never was, or its record has expired")

@@ -1,0 +1,142 @@
+"""What a running task can reach: :func:`current_task`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from jobbers.core.task import Claimed
+from jobbers.errors import InvalidInput, JobbersError
+
+MAX_STEP = 200
+
+
+class AttemptOver(JobbersError):
+    """Raised by ``heartbeat`` in a thread or process whose attempt was cancelled, timed out or lost its lease: what it
+    does from here on counts for nothing, so it should end."""
+
+    code = "attempt_over"
+
+
+class _Done:
+    """An awaitable that is ready: lets ``heartbeat`` be called from plain functions and awaited in async ones."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield  # makes this a generator
+
+
+_DONE = _Done()
+
+
+class CurrentTask:
+    """The task that runs here, as its function sees it."""
+
+    __slots__ = (
+        "_claimed",
+        "_headers",
+        "_on_beat",
+        "beaten_at",
+        "changed",
+        "over",
+        "progress",
+        "step",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        claimed: Claimed,
+        worker: str,
+        headers: Mapping[str, str],
+        on_beat: Callable[[str, float | None], None] | None = None,
+    ) -> None:
+        self._claimed = claimed
+        self._headers = headers
+        self._on_beat = on_beat
+        self.worker = worker
+        self.step = ""
+        self.progress: float | None = None
+        self.beaten_at = time.monotonic()
+        self.changed = False
+        self.over = False
+
+    @property
+    def claimed(self) -> Claimed:
+        """The execution, as the worker claimed it."""
+        return self._claimed
+
+    @property
+    def id(self) -> str:
+        """The task's ULID; with :attr:`attempt` the key for effects that must happen once."""
+        return self._claimed.id
+
+    @property
+    def type(self) -> str:
+        """The name of the task type."""
+        return self._claimed.type
+
+    @property
+    def queue(self) -> str:
+        """The queue that the task was claimed from."""
+        return self._claimed.queue
+
+    @property
+    def priority(self) -> int:
+        """0 (last) to 9 (first)."""
+        return self._claimed.priority
+
+    @property
+    def attempt(self) -> int:
+        """Which execution this is; the first is 1. Snoozes and releases do not count, crashes do."""
+        return self._claimed.attempt
+
+    @property
+    def crashes(self) -> int:
+        """How many executions ended with their worker."""
+        return self._claimed.crashes
+
+    @property
+    def created(self) -> datetime:
+        """When the task was submitted, by the server's clock."""
+        return datetime.fromtimestamp(self._claimed.created / 1000, UTC)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the submitter sent along."""
+        return self._headers
+
+    def heartbeat(self, step: str = "", progress: float | None = None) -> _Done:
+        """Say that the task is alive, where it is, and how far (``progress`` from 0 to 1).
+
+        Costs no round trip: the worker sends the latest heartbeats of all its tasks together, once a second by default.
+        May be awaited in async functions and is called without ``await`` in plain ones. Raises :class:`AttemptOver`
+        when a plain function's attempt is over, :class:`InvalidInput` for a progress outside of 0 to 1.
+        """
+        if progress is not None and not 0 <= progress <= 1:
+            raise InvalidInput(f"progress must be from 0 to 1, got {progress!r}")
+        if self.over:
+            raise AttemptOver(f"attempt {self.attempt} of task {self.id} is over")
+        self.step = str(step)[:MAX_STEP]
+        self.progress = progress
+        self.beaten_at = time.monotonic()
+        self.changed = True
+        if self._on_beat is not None:
+            self._on_beat(self.step, progress)
+        return _DONE
+
+    def __repr__(self) -> str:
+        return f"<CurrentTask {self.type} {self.id} attempt {self.attempt}>"
+
+
+running_task: ContextVar[CurrentTask | None] = ContextVar("running_task", default=None)
+
+
+def current_task() -> CurrentTask:
+    """The task that is running here. Raises :class:`JobbersError` outside of a task."""
+    task = running_task.get()
+    if task is None:
+        raise JobbersError("current_task() was called outside of a running task")
+    return task

@@ -1,0 +1,193 @@
+"""Reads and repairs that API, command line and page share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobbers.core.ids import check_id
+from jobbers.core.names import check_name
+from jobbers.core.payload import pack_envelope
+from jobbers.core.status import FINAL, Status
+from jobbers.core.task import TaskRecord
+from jobbers.errors import Conflict, InvalidInput, NotFound
+from jobbers.settings import Settings
+from jobbers.store.blobs import BlobStore
+from jobbers.store.control import WorkerInfo
+from jobbers.store.inspect import QueueInfo
+from jobbers.store.store import Store
+from jobbers.store.upkeep import Finding
+
+MAX_PAGE = 500
+SCANNED_PER_PAGE = 5_000
+"""How many tasks a filtered page looks at before it gives what it has and a cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """A page of tasks; ``cursor`` leads to the next one, and is ``None`` when that was all."""
+
+    tasks: Sequence[TaskRecord]
+    cursor: str | None
+
+
+class Inspector:
+    """Everything one can see and repair, over an open store."""
+
+    def __init__(self, store: Store, settings: Settings, blobs: BlobStore) -> None:
+        self.store = store
+        self._settings = settings
+        self._blobs = blobs
+
+    async def task(self, task_id: str) -> TaskRecord:
+        """Everything known of a task. Raises :class:`NotFound`, :class:`InvalidId`."""
+        (record,) = await self.store.inspect.records([check_id(task_id)])
+        if record is None:
+            raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
+        return record
+
+    async def tasks(
+        self,
+        status: Status,
+        *,
+        type: str | None = None,
+        queue: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> TaskPage:
+        """Tasks in a status, optionally of one type or queue. ``cursor`` is that of the page before; ``limit`` from 1 to
+        500. A page may be short, or run a little over its limit; there is more as long as it has a cursor."""
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
+        found: list[TaskRecord] = []
+        looked_at = 0
+        while len(found) < limit and looked_at < SCANNED_PER_PAGE:
+            try:
+                page = await self.store.inspect.list_ids(status, queue, cursor, limit - len(found))
+            except ValueError:
+                raise InvalidInput("the cursor is not one that a page of this list gave") from None
+            records = await self.store.inspect.records(page.ids)
+            looked_at += max(1, len(page.ids))
+            found += [
+                record
+                for record in records
+                if record is not None
+                and record.status is status
+                and type in (None, record.type)
+                and queue in (None, record.queue)
+            ]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return TaskPage(found, cursor)
+
+    async def queues(self) -> list[QueueInfo]:
+        """All queues with depth, age of the oldest ready task and pause."""
+        return await self.store.inspect.queues()
+
+    async def counts(self) -> dict[str, int]:
+        """How many tasks are ``queued``, ``scheduled``, ``running`` and ``dead``."""
+        queued = sum(queue.depth for queue in await self.queues())
+        return {"queued": queued, **await self.store.inspect.counts()}
+
+    async def pause(self, queue: str) -> None:
+        """Give nothing out of a queue any more; what runs goes on."""
+        await self.store.control.pause(check_name(queue, "the queue"))
+
+    async def resume(self, queue: str) -> None:
+        """Give out of a queue again."""
+        await self.store.control.resume(check_name(queue, "the queue"))
+
+    async def workers(self) -> list[WorkerInfo]:
+        """The workers that are alive or were a short while ago."""
+        return await self.store.control.workers()
+
+    async def stats(self, minutes: int = 60) -> dict[int, Counter[tuple[str, str, str]]]:
+        """Counts by (queue, type, outcome) for each minute since 1970 of the last ``minutes``."""
+        if not 1 <= minutes <= 1440:
+            raise InvalidInput(f"minutes must be from 1 to 1440, got {minutes}")
+        return await self.store.inspect.stats(minutes)
+
+    async def cancel(
+        self, task_ids: Iterable[str], reason: str = "cancelled by an operator"
+    ) -> dict[str, bool | None]:
+        """Cancel tasks: ``True`` ended now, ``False`` had ended before, ``None`` no such task."""
+        ids = [check_id(task_id) for task_id in task_ids]
+        before = await self.store.tasks.cancel(ids, self._settings.retention_ms, reason[:500])
+        return {
+            task_id: None if status is None else status not in FINAL for task_id, status in before.items()
+        }
+
+    async def requeue(
+        self,
+        task_id: str,
+        *,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        reason: str = "requeued by an operator",
+    ) -> None:
+        """Give a failed or cancelled task a new life, with other arguments if any are given. Raises :class:`NotFound`,
+        :class:`Conflict`."""
+        envelope = b""
+        if args is not None or kwargs is not None:
+            record = await self.task(task_id)
+            envelope = pack_envelope(list(args or ()), dict(kwargs or {}), record.headers)
+        before = (await self.store.tasks.requeue({check_id(task_id): envelope}, reason))[check_id(task_id)]
+        if before is None:
+            raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
+        if before not in (Status.FAILED, Status.CANCELLED):
+            raise Conflict(f"task {task_id} is {before}: only failed and cancelled tasks can be requeued")
+
+    async def requeue_dead(
+        self, *, type: str | None = None, queue: str | None = None, limit: int | None = None
+    ) -> int:
+        """Requeue dead letters, all or those of a type or queue. Returns how many."""
+        done = 0
+        async for ids in self._dead(type, queue):
+            chosen = ids if limit is None else ids[: limit - done]
+            before = await self.store.tasks.requeue(dict.fromkeys(chosen, b""), "requeued by an operator")
+            done += sum(status is Status.FAILED for status in before.values())
+            if limit is not None and done >= limit:
+                break
+        return done
+
+    async def drop_dead(
+        self, task_ids: Iterable[str] | None = None, *, type: str | None = None, queue: str | None = None
+    ) -> int:
+        """Delete dead letters for good: the given ones, or all of a type or queue. Returns how many."""
+        if task_ids is not None:
+            return await self.store.upkeep.drop_dead([check_id(task_id) for task_id in task_ids])
+        dropped = 0
+        async for ids in self._dead(type, queue):
+            dropped += await self.store.upkeep.drop_dead(ids)
+        return dropped
+
+    async def _dead(self, type: str | None, queue: str | None) -> AsyncIterator[list[str]]:
+        """Pages of ids of dead letters. What a page listed is gone from the index or is skipped afterwards."""
+        seen: set[str] = set()
+        cursor: str | None = None
+        ids: list[str] = []
+        while True:
+            page = await self.tasks(Status.FAILED, type=type, queue=queue, cursor=cursor, limit=MAX_PAGE)
+            ids += [record.id for record in page.tasks if record.id not in seen]
+            seen.update(ids)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        for start in range(0, len(ids), MAX_PAGE):
+            yield ids[start : start + MAX_PAGE]
+
+    async def check(self, *, mend: bool = False) -> list[Finding]:
+        """Compare every record with the indexes; ``mend`` puts right what is wrong."""
+        findings: list[Finding] = []
+        for shard in range(len(self.store.shards)):
+            findings += await self.store.upkeep.repair_all(
+                shard, self._settings.lease_ms, self._settings.failed_retention_ms, mend=mend
+            )
+        return findings
+
+    async def server(self) -> dict[str, str]:
+        """What the server says of itself, and ``latency_ms``."""
+        return await self.store.inspect.server_info()

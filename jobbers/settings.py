@@ -1,0 +1,94 @@
+"""Settings: frozen, validated once, and the only reader of the environment (variables ``JOBBERS_…``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobbers.errors import ConfigError
+from jobbers.store.url import redact
+
+DAY = 86_400.0
+
+
+class Settings(BaseSettings):
+    """What an app is set to. Each field can be given to :class:`jobbers.Jobbers` or as ``JOBBERS_<FIELD>``; durations
+    are in seconds and sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="JOBBERS_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    redis_url: Annotated[str, Field(description="server URL, or 'embedded'", repr=False)] = "embedded"
+    app: Annotated[str, Field(description="application of the command line, as module:attribute")] = ""
+    namespace: Annotated[str, Field(description="prefix of all keys")] = "jobbers"
+    shards: Annotated[
+        int, Field(description="hash slots to spread over; fixed once written", ge=1, le=1024)
+    ] = 1
+    patience: Annotated[float, Field(description="how long an unreachable server is tried", ge=0)] = 10.0
+    max_payload: Annotated[int, Field(description="largest encoded arguments or inline result", ge=1024)] = (
+        1024 * 1024
+    )
+    retention: Annotated[float, Field(description="how long succeeded and cancelled tasks stay", gt=0)] = (
+        3600.0
+    )
+    failed_retention: Annotated[float, Field(description="how long dead letters stay", gt=0)] = 14 * DAY
+    offload_above: Annotated[int, Field(description="results above this go to the blob store", ge=64)] = (
+        64 * 1024
+    )
+    max_result: Annotated[int, Field(description="largest encoded result of all", ge=1024)] = (
+        256 * 1024 * 1024
+    )
+    blob_dir: Annotated[Path, Field(description="folder of offloaded results")] = Path(".jobbers/blobs")
+    lease: Annotated[float, Field(description="how long a silent worker keeps its tasks", ge=0.5)] = 10.0
+    crash_budget: Annotated[
+        int, Field(description="how many workers a task may lose before it is poison", ge=0)
+    ] = 3
+    grace: Annotated[float, Field(description="time to finish at shutdown", ge=0)] = 20.0
+    max_block: Annotated[float, Field(description="how long a blocked event loop keeps its leases", gt=0)] = (
+        60.0
+    )
+    heartbeat_interval: Annotated[
+        float, Field(description="how often heartbeats are sent together", gt=0)
+    ] = 1.0
+    poll_interval: Annotated[float, Field(description="how often an idle worker looks by itself", ge=0.1)] = (
+        2.0
+    )
+
+    @property
+    def retention_ms(self) -> int:
+        """``retention`` in ms."""
+        return int(self.retention * 1000)
+
+    @property
+    def failed_retention_ms(self) -> int:
+        """``failed_retention`` in ms."""
+        return int(self.failed_retention * 1000)
+
+    @property
+    def lease_ms(self) -> int:
+        """``lease`` in ms."""
+        return int(self.lease * 1000)
+
+
+def load_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings from what is given (``None`` counts as not given) and the environment.
+
+    Raises :class:`ConfigError` naming the first setting that is wrong.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {name!r} (JOBBERS_{name.upper()}): {first['msg']}") from None
+
+
+def displayed(settings: Settings) -> dict[str, str]:
+    """All settings as text, without secrets."""
+    values = {name: str(getattr(settings, name)) for name in type(settings).model_fields}
+    return values | {"redis_url": redact(settings.redis_url)}

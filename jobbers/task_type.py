@@ -1,0 +1,197 @@
+"""A decorated function: callable as before, and submittable."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from jobbers.client import Client, encode_arguments, place
+from jobbers.core.durations import Duration, to_ms, to_optional_ms
+from jobbers.core.names import check_name, check_unique_key
+from jobbers.core.policy import Policy, Unique, check_priority
+from jobbers.core.signature import Signature
+from jobbers.core.task import Placement, TaskSpec
+from jobbers.errors import ConfigError, InvalidInput
+from jobbers.handle import TaskHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class TakesItem(Protocol[T_contra, R]):
+    """Submits tasks that need no more than one ``T``; this is how ``map`` knows what its items are."""
+
+    def submit(self, item: T_contra, /) -> Coroutine[Any, Any, TaskHandle[R]]: ...
+
+    def starmap(self, items: Iterable[Sequence[Any]]) -> Coroutine[Any, Any, list[TaskHandle[R]]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one submission differs from its type's defaults; already validated."""
+
+    placement: Placement
+    id: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+class Submitter(Generic[P, R]):
+    """Submits tasks of one type with one set of options."""
+
+    def __init__(self, task_type: TaskType[P, R], options: Options) -> None:
+        self._type = task_type
+        self._options = options
+
+    async def submit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
+        """Submit one task.
+
+        Returns when the server has it. Raises :class:`InvalidArgument` (naming the parameter), :class:`PayloadTooLarge`,
+        :class:`ServerUnavailable`, :class:`UnknownOutcome`, :class:`OutOfMemory`.
+        """
+        spec = self._spec(args, kwargs, self._options.id)
+        client = await self._type.client()
+        return self._type.handle(await client.submit_one(spec))
+
+    async def map(self: TakesItem[T, R], items: Iterable[T]) -> list[TaskHandle[R]]:  # pyright: ignore[reportGeneralTypeIssues]
+        """Submit one task for each item, which becomes its first argument, in one call. Raises like :meth:`submit`,
+        before anything is written."""
+        return await self.starmap([(item,) for item in items])
+
+    async def starmap(self, items: Iterable[Sequence[Any]]) -> list[TaskHandle[R]]:
+        """Submit one task for each tuple of positional arguments, in one call. Raises like :meth:`submit`, before
+        anything is written."""
+        return await self._many(items)
+
+    async def _many(self, items: Iterable[Sequence[Any]]) -> list[TaskHandle[R]]:
+        if self._options.id is not None or self._options.placement.unique_key:
+            raise InvalidInput("map submits many tasks: an id or a unique key fits only one")
+        specs = [self._spec(item, {}, None) for item in items]
+        if not specs:
+            return []
+        client = await self._type.client()
+        return [self._type.handle(task_id) for task_id in await client.submit(specs)]
+
+    def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskSpec:
+        """What :meth:`submit` would send: checked, encoded, and with its id. Raises like it, before anything is sent."""
+        return self._spec(args, kwargs, self._options.id)
+
+    def _spec(self, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None) -> TaskSpec:
+        self._type.signature.check(args, kwargs)
+        envelope = encode_arguments(
+            self._type.name, args, kwargs, self._options.headers, self._type.max_payload
+        )
+        return place(self._options.placement, task_id, envelope)
+
+
+class TaskType(Generic[P, R]):
+    """A task function with its name and policies. Calling it runs the function here and now, as ever."""
+
+    def __init__(
+        self,
+        function: Callable[P, R] | Callable[P, Awaitable[R]],
+        name: str,
+        policy: Policy,
+        client: Callable[[], Awaitable[Client]],
+        max_payload: int,
+        extras: Mapping[str, Any],
+    ) -> None:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigError(
+                f"task {name!r} is a generator function: return a list, or submit a task an item"
+            )
+        self.function = function
+        self.name = check_name(name, "the name of a task type")
+        self.policy = policy
+        self.extras = extras
+        self.max_payload = max_payload
+        self.client = client
+        self.signature = Signature(function, name)
+        self._defaults = Options(
+            Placement(name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0)
+        )
+        self._submitter: Submitter[P, R] = Submitter(self, self._defaults)
+        self.submit = self._submitter.submit
+        self.starmap = self._submitter.starmap
+        functools.update_wrapper(self, function)
+
+    async def map(self: TakesItem[T, R], items: Iterable[T]) -> list[TaskHandle[R]]:  # pyright: ignore[reportGeneralTypeIssues]
+        """Submit one task for each item, in one call: see :meth:`Submitter.map`."""
+        return await self.starmap([(item,) for item in items])
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        return self.function(*args, **kwargs)
+
+    def options(
+        self,
+        *,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        unique: str | Unique | None = None,
+        deadline: Duration | None = None,
+        id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Submitter[P, R]:
+        """A submitter that differs from the type's defaults.
+
+        ``delay`` (seconds or timedelta) or ``at`` (an aware datetime) say when the task is due; ``priority`` is from 0
+        (last) to 9 (first); ``unique`` is a key, or a :class:`Unique` with its scope, of which one task is accepted at a
+        time; ``deadline`` is how long it may wait for its start, from its submission on; ``id`` is a ULID made by
+        :func:`new_id`; ``headers`` are text that travels along. Raises :class:`InvalidInput` and its kinds.
+        """
+        placement = self._defaults.placement
+        if delay is not None and at is not None:
+            raise InvalidInput("give a delay or a time (at), not both")
+        if isinstance(unique, str):
+            unique = Unique(unique)
+        placement = replace(
+            placement,
+            delay_ms=0 if delay is None else to_ms(delay, "delay"),
+            at_ms=0 if at is None else _at_ms(at),
+            priority=placement.priority if priority is None else check_priority(priority),
+            queue=placement.queue if queue is None else check_name(queue, "the queue"),
+            deadline_ms=placement.deadline_ms
+            if deadline is None
+            else to_optional_ms(deadline, "deadline") or 0,
+            unique_key="" if unique is None else check_unique_key(unique.key),
+            unique_scope="" if unique is None else unique.scope,
+            unique_ttl_ms=0 if unique is None else unique.ttl_ms,
+        )
+        return Submitter(self, Options(placement, id, _check_headers(headers)))
+
+    def handle(self, task_id: str) -> TaskHandle[R]:
+        """The handle of a task of this type that was submitted before."""
+        return TaskHandle(task_id, self.client, self.signature)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def __repr__(self) -> str:
+        return f"<TaskType {self.name}>"
+
+
+def _at_ms(at: datetime) -> int:
+    if at.tzinfo is None:
+        raise InvalidInput(
+            f"at must be an aware datetime, got {at.isoformat()} without a time zone: add tzinfo"
+        )
+    milliseconds = int(at.timestamp() * 1000)
+    if milliseconds < 0:
+        raise InvalidInput(f"at must not lie before 1970, got {at.isoformat()}")
+    return max(1, milliseconds)
+
+
+def _check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidInput("headers must map text to text")
+    return headers

@@ -1,0 +1,69 @@
+"""Does the background duties of the shards that this worker guards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Sequence
+
+from jobbers.errors import StoreError
+from jobbers.store.store import Store
+from jobbers.worker.duties import Duty
+
+log = logging.getLogger("jobbers.worker")
+
+GUARD = "upkeep"
+GUARD_MS = 3_000
+CHECK_SECONDS = 1.0
+
+
+class Caretaker:
+    """One loop a shard: keep or seek the guard, do what is due, sleep until the next is or the bell rings."""
+
+    def __init__(self, store: Store, worker: str, duties: Sequence[Duty]) -> None:
+        self._store = store
+        self._worker = worker
+        self._duties = duties
+        self._bells = [asyncio.Event() for _ in store.shards]
+
+    def ring(self, shard: int) -> None:
+        """Something became due earlier than this worker may think."""
+        self._bells[shard].set()
+
+    async def run(self, shard: int) -> None:
+        """Care for a shard until cancelled."""
+        due = dict.fromkeys(self._duties, 0.0)
+        guard_until = 0.0
+        while True:
+            pause = CHECK_SECONDS * random.uniform(0.8, 1.2)
+            try:
+                now = time.monotonic()
+                if now >= guard_until:
+                    held = await self._store.upkeep.hold_duty(shard, GUARD, self._worker, GUARD_MS)
+                    guard_until = now + CHECK_SECONDS if held else 0.0
+                if guard_until:
+                    pause = await self._work(shard, due)
+            except StoreError as error:
+                guard_until = 0.0
+                log.warning("upkeep of shard %d failed: %s", shard, error)
+            bell = self._bells[shard]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await bell.wait()
+                    due[self._duties[0]] = 0.0
+            bell.clear()
+
+    async def _work(self, shard: int, due: dict[Duty, float]) -> float:
+        for duty in self._duties:
+            if time.monotonic() >= due[duty]:
+                due[duty] = time.monotonic() + await duty.tick(shard)
+        return min(CHECK_SECONDS, max(0.0, min(due.values()) - time.monotonic()))
+
+    async def leave(self) -> None:
+        """Let others take over at once."""
+        for shard in range(len(self._store.shards)):
+            with contextlib.suppress(StoreError):
+                await self._store.upkeep.drop_duty(shard, GUARD, self._worker)

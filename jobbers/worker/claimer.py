@@ -1,0 +1,161 @@
+"""Claims ready tasks of one shard for a set of queues, never more than there are free slots."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import secrets
+from collections.abc import Sequence
+
+from jobbers.core.lanes import Lane, claim_orders
+from jobbers.core.task import Claimed
+from jobbers.errors import StoreError, UnknownOutcome
+from jobbers.settings import Settings
+from jobbers.store.store import Store
+from jobbers.store.tasks import Disconnected, ReplyError
+from jobbers.worker.finisher import Finisher
+from jobbers.worker.runner import Runner
+from jobbers.worker.slots import Slots
+
+log = logging.getLogger("jobbers.worker")
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 1.0
+MAX_BACKLOG = 5_000
+"""Completions that may wait for the server before nothing more is claimed."""
+
+
+class Claimer:
+    """One loop: claim; run what came; when nothing came, wait to be woken."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        runner: Runner,
+        finisher: Finisher,
+        *,
+        worker: str,
+        shard: int,
+        queues: Sequence[str],
+        slots: Slots,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._runner = runner
+        self._finisher = finisher
+        self._worker = worker
+        self._shard = shard
+        self._slots = slots
+        orders = claim_orders(queues)
+        self._lanes: list[Lane] = orders[0]
+        self._orders = itertools.cycle(orders)
+        # Half of the slots at a time: while one batch runs here, the server works on the next.
+        self._batch = max(1, -(-slots.total // 2))
+        self._spurious = 0
+        self._stopping = asyncio.Event()
+        self.idle = False
+        self.claiming = False
+
+    def stop(self) -> None:
+        """Claim nothing any more."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Claim until :meth:`stop`. A claim in flight is always waited for, so nothing that it took is forgotten."""
+        await self._open_lanes()
+        while not self._stopping.is_set():
+            wanted = min(await self._slots.some(), self._batch)
+            if self._finisher.backlog > MAX_BACKLOG:
+                await asyncio.sleep(FIRST_PAUSE)
+                continue
+            took = await self._claim(wanted)
+            if took < wanted and not self._stopping.is_set():
+                self.idle = took == 0
+                await self._wait(found=took > 0)
+                self.idle = False
+
+    async def _claim(self, wanted: int) -> int:
+        """Claim once. The nonce in the owner makes this claim's executions tell apart from all others."""
+        owner = f"{self._worker}/{secrets.token_hex(4)}"
+        settings = self._settings
+        if self._stopping.is_set():
+            return 0
+        self._slots.take(wanted)
+        taken: list[Claimed] = []
+        self.claiming = True
+        try:
+            taken = await self._store.tasks.claim(
+                self._shard,
+                owner,
+                next(self._orders),
+                wanted,
+                settings.lease_ms,
+                settings.failed_retention_ms,
+            )
+        except StoreError as error:
+            log.warning("claiming failed: %s", error)
+            if isinstance(error, UnknownOutcome):
+                await self._return_unheard(owner)
+            await asyncio.sleep(LONGEST_PAUSE * random.uniform(0.5, 1.0))
+        finally:
+            self.claiming = False
+            self._slots.give(wanted - len(taken))
+        if self._stopping.is_set():
+            for claimed in taken:
+                self._finisher.release(self._shard, claimed.id, claimed.owner)
+            self._slots.give(len(taken))
+            return 0
+        for claimed in taken:
+            self._runner.start(claimed, self._slots, self._shard)
+        return len(taken)
+
+    async def _return_unheard(self, owner: str) -> None:
+        """The answer to a claim was lost: what it may have taken goes back, as none of it has begun."""
+        while not self._stopping.is_set():
+            try:
+                returned = await self._store.upkeep.reclaim_owner(
+                    self._shard,
+                    owner,
+                    self._settings.crash_budget,
+                    self._settings.failed_retention_ms,
+                    crashed=False,
+                )
+            except StoreError:
+                await asyncio.sleep(LONGEST_PAUSE)
+            else:
+                if returned:
+                    log.info("put %d tasks back whose claim was never answered", len(returned))
+                return
+
+    async def _wait(self, *, found: bool) -> None:
+        """Wait until something may be ready. Being woken for nothing again and again, as by a paused queue, slows down."""
+        self._spurious = 0 if found else self._spurious
+        seconds = self._settings.poll_interval * random.uniform(0.75, 1.25)
+        try:
+            woken = await self._store.tasks.wait_ready(self._shard, self._lanes, seconds)
+        except ReplyError as error:
+            if error.word == "NOGROUP":
+                await self._open_lanes()
+            else:
+                log.warning("waiting for tasks failed: %s", error)
+                await asyncio.sleep(LONGEST_PAUSE)
+            return
+        except Disconnected as error:
+            log.warning("the connection that waits for tasks was lost: %s", error)
+            await asyncio.sleep(LONGEST_PAUSE * random.uniform(0.1, 1.0))
+            return
+        self._spurious = self._spurious + 1 if woken else 0
+        if self._spurious > 2:
+            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._spurious - 3)))
+
+    async def _open_lanes(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._store.tasks.open_lanes(self._shard, self._lanes)
+                return
+            except StoreError as error:
+                log.warning("cannot open the lanes: %s", error)
+                await asyncio.sleep(LONGEST_PAUSE)

@@ -1,0 +1,170 @@
+"""The parts of a worker, put together over an open store: who feeds whom, and in which order they start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobbers.app import Jobbers
+from jobbers.core.policy import Execution as Where
+from jobbers.store.inbox import Inbox
+from jobbers.store.renewal import Renewal
+from jobbers.store.store import Store
+from jobbers.worker.caretaker import Caretaker
+from jobbers.worker.claimer import Claimer
+from jobbers.worker.duties import Duty
+from jobbers.worker.duties.janitor import Janitor
+from jobbers.worker.duties.promote import Promote
+from jobbers.worker.duties.reclaim import Reclaim
+from jobbers.worker.execution import Ending
+from jobbers.worker.executors import Executors
+from jobbers.worker.finisher import Finisher
+from jobbers.worker.heartbeats import Heartbeats
+from jobbers.worker.keeper import Keeper
+from jobbers.worker.runner import Runner
+from jobbers.worker.shutdown import wind_down
+from jobbers.worker.slots import Slots
+
+log = logging.getLogger("jobbers.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much a worker takes on: tasks on the loop and in threads, threads, and processes."""
+
+    concurrency: int
+    threads: int
+    processes: int
+
+
+class Engine:
+    """Claimers feed the runner, the runner feeds the finisher; keeper, heartbeats, caretaker and inbox stand by."""
+
+    def __init__(
+        self, app: Jobbers, store: Store, worker: str, queues: Sequence[str], capacity: Capacity
+    ) -> None:
+        settings = app.settings
+        self._store = store
+        self._settings = settings
+        self._control_channel = store.keys.control(worker)
+        self._executors = Executors(capacity.threads, capacity.processes)
+        self.finisher = Finisher(
+            store, settings, app.blobs, lambda task_id: self._lose(task_id, None, "refused")
+        )
+        self.runner = Runner(app, worker, self.finisher, self._executors, len(store.shards))
+        running = self.runner.running
+        self._heartbeats = Heartbeats(
+            store, settings, running, lambda task_id: self._lose(task_id, None, "moved on")
+        )
+        self._executors.on_beat = self._heartbeats.heard
+        self._keeper = Keeper(Renewal(store.connector, store.shards), settings, running, self._lose)
+        blob_seconds = (
+            max([settings.retention_ms, *(t.policy.retention_ms for t in app.task_types.values())]) / 1000
+        )
+        duties: list[Duty] = [
+            Promote(store, settings),
+            Reclaim(store, settings),
+            Janitor(store, settings, app.blobs, blob_seconds),
+        ]
+        self._caretaker = Caretaker(store, worker, duties)
+        self.claimers = [
+            Claimer(
+                store,
+                settings,
+                self.runner,
+                self.finisher,
+                worker=worker,
+                shard=shard,
+                queues=names,
+                slots=slots,
+            )
+            for names, slots in _intakes(app, queues, capacity)
+            for shard in range(len(store.shards))
+        ]
+        self._bells = {keys.bell: shard for shard, keys in enumerate(store.shards)}
+        self._inbox = Inbox(store.connector, [self._control_channel, *self._bells], self._heard)
+        self._background: list[asyncio.Task[None]] = []
+        self._claiming: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start all parts."""
+        self._background = [
+            asyncio.create_task(self.finisher.run(), name="jobbers-finisher"),
+            asyncio.create_task(self._heartbeats.run(), name="jobbers-heartbeats"),
+            *(
+                asyncio.create_task(self._caretaker.run(shard), name=f"jobbers-upkeep-{shard}")
+                for shard in range(len(self._store.shards))
+            ),
+        ]
+        self._keeper.start()
+        self._inbox.start()
+        self._claiming = [
+            asyncio.create_task(claimer.run(), name="jobbers-claimer") for claimer in self.claimers
+        ]
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The loops of the parts: none of them ends by itself as long as the worker works."""
+        return [*self._background, *self._claiming]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs here and nothing ready was found."""
+        return not self.runner.running and all(claimer.idle for claimer in self.claimers)
+
+    async def wind_down(self, hurry: asyncio.Event) -> None:
+        """Claim nothing more, let running tasks end as their types want it, and write what they came to."""
+        for claimer in self.claimers:
+            claimer.stop()
+        # Claimers that wait for work hold nothing and can be cancelled; a claim in flight is waited for.
+        for claimer, task in zip(self.claimers, self._claiming, strict=True):
+            if not claimer.claiming:
+                task.cancel()
+        await asyncio.gather(*self._claiming, return_exceptions=True)
+        await wind_down(self.runner.running, self._settings.grace, hurry)
+        await self.finisher.drained()
+        await self._caretaker.leave()
+
+    async def close(self) -> None:
+        """End all parts, whatever state they are in."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self._inbox.stop()
+        await asyncio.to_thread(self._keeper.stop)
+        with contextlib.suppress(OSError):
+            self._executors.close()
+
+    def _lose(self, task_id: str, owner: str | None, why: str) -> None:
+        """An execution must not go on: the task is somebody else's, or over."""
+        for execution in list(self.runner.running.values()):
+            if execution.claimed.id == task_id and owner in (None, execution.claimed.owner):
+                if execution.ending is None:
+                    log.warning(
+                        "task %s is not this worker's any more (%s): ending its execution", task_id, why
+                    )
+                execution.end(Ending.LOST)
+
+    def _heard(self, channel: str, message: str) -> None:
+        if channel == self._control_channel:
+            self._lose(message, None, "cancelled")
+        else:
+            self._caretaker.ring(self._bells[channel])
+
+
+def _intakes(app: Jobbers, queues: Sequence[str], capacity: Capacity) -> list[tuple[list[str], Slots]]:
+    """Which queues share which slots. Queues whose tasks run in processes are claimed by the number of processes, so
+    that no claimed task waits for one."""
+    heavy = {
+        task_type.policy.queue
+        for task_type in app.task_types.values()
+        if task_type.policy.execution is Where.PROCESS
+    }
+    split = [
+        ([queue for queue in queues if queue not in heavy], capacity.concurrency),
+        ([queue for queue in queues if queue in heavy], min(capacity.processes, capacity.concurrency)),
+    ]
+    return [(names, Slots(places)) for names, places in split if names]

@@ -1,0 +1,156 @@
+"""Sends what executions came to. What gathers while a call is in flight goes out with the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from jobbers.core.decide import Decision
+from jobbers.core.status import Event
+from jobbers.errors import OutOfMemory, StoreError
+from jobbers.settings import Settings
+from jobbers.store.blobs import BlobStore
+from jobbers.store.store import Store
+from jobbers.store.tasks import MAX_BATCH, Failure, Postponement, Retrial, Success, chunked
+from jobbers.worker.execution import Execution
+
+log = logging.getLogger("jobbers.worker")
+OOM_PAUSE_SECONDS = 1.0
+MAX_REASON = 500
+
+
+class Finisher:
+    """Collects completions and writes them in batches, a verb and shard at a time."""
+
+    def __init__(
+        self, store: Store, settings: Settings, blobs: BlobStore, lost: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._blobs = blobs
+        self._lost = lost
+        self._pending: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._offloads: set[asyncio.Task[None]] = set()
+        self.backlog = 0
+        self.finished = 0
+        self.refused = 0
+
+    def succeed(self, execution: Execution, packed: bytes) -> None:
+        """The function returned; ``packed`` is its encoded result."""
+        claimed = execution.claimed
+        if len(packed) > self._settings.offload_above:
+            task = asyncio.get_running_loop().create_task(self._offload(execution, packed))
+            self._offloads.add(task)
+            task.add_done_callback(self._offloads.discard)
+            return
+        retention = execution.type.policy.retention_ms
+        self._add("succeed", execution.shard, Success(claimed.id, claimed.owner, retention, "result", packed))
+
+    async def _offload(self, execution: Execution, packed: bytes) -> None:
+        claimed, policy = execution.claimed, execution.type.policy
+        try:
+            name = await self._blobs.put(packed)
+        except Exception as error:
+            reason = f"the result could not be offloaded: {type(error).__name__}"
+            log.exception("offloading the result of task %s failed", claimed.id)
+            failure = Failure(claimed.id, claimed.owner, policy.failed_retention_ms, reason, b"")
+            self._add("fail", execution.shard, failure)
+            return
+        success = Success(claimed.id, claimed.owner, policy.retention_ms, "blob", name.encode())
+        self._add("succeed", execution.shard, success)
+
+    def settle(
+        self, shard: int, task_id: str, owner: str, retention_ms: int, decision: Decision, report: bytes
+    ) -> None:
+        """Write what was decided about an execution that did not succeed."""
+        reason = decision.reason[:MAX_REASON]
+        if decision.event is Event.FAIL:
+            self._add("fail", shard, Failure(task_id, owner, retention_ms, reason, report))
+        elif decision.event is Event.RETRY:
+            self._add("retry", shard, Retrial(task_id, owner, decision.delay_ms, reason, report))
+        else:
+            self._add("snooze", shard, Postponement(task_id, owner, decision.delay_ms, reason))
+
+    def release(self, shard: int, task_id: str, owner: str) -> None:
+        """Put an execution back into its lane."""
+        self._add("release", shard, (task_id, owner))
+
+    def _add(self, verb: str, shard: int, row: Any) -> None:
+        self._pending[verb, shard].append(row)
+        self.backlog += 1
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._idle.clear()
+            batches, self._pending = self._pending, defaultdict(list)
+            calls = [
+                self._send(verb, shard, chunk)
+                for (verb, shard), rows in batches.items()
+                for chunk in chunked(rows, MAX_BATCH)
+            ]
+            if len(calls) == 1:
+                await calls[0]
+            else:
+                await asyncio.gather(*calls)
+            if not self._pending:
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Wait until everything has been written."""
+        while self._offloads or self._pending or not self._idle.is_set():
+            await asyncio.gather(*self._offloads)
+            await self._idle.wait()
+            await asyncio.sleep(0)
+
+    async def _send(self, verb: str, shard: int, rows: Sequence[Any]) -> None:
+        try:
+            refused = await self._insist(verb, shard, rows)
+        except StoreError as error:
+            refused = await self._one_by_one(verb, shard, rows, error)
+        self.backlog -= len(rows)
+        self.finished += len(rows) - len(refused)
+        for task_id in refused:
+            self.refused += 1
+            self._lost(task_id)
+            log.warning(
+                "the %s of task %s was refused: its lease was lost and the task has moved on", verb, task_id
+            )
+
+    async def _insist(self, verb: str, shard: int, rows: Sequence[Any]) -> list[str]:
+        """A server that is away or full is waited for: what has been worked out must not be lost."""
+        tasks = self._store.tasks
+        while True:
+            try:
+                if verb == "release":
+                    return await tasks.release(rows, "its worker was shut down", patience=math.inf)
+                send: Callable[..., Awaitable[list[str]]] = getattr(tasks, verb)
+                return await send(shard, rows, patience=math.inf)
+            except OutOfMemory:
+                log.error("the server is at its memory limit: %d completions wait", self.backlog)
+                await asyncio.sleep(OOM_PAUSE_SECONDS)
+
+    async def _one_by_one(self, verb: str, shard: int, rows: Sequence[Any], error: StoreError) -> list[str]:
+        """One record that the server cannot handle must not take its neighbours along."""
+        if len(rows) == 1:
+            log.error(
+                "the %s of task %s cannot be written, its lease will run out: %s", verb, rows[0][0], error
+            )
+            return []
+        refused: list[str] = []
+        for row in rows:
+            try:
+                refused += await self._insist(verb, shard, [row])
+            except StoreError as single:
+                refused += await self._one_by_one(verb, shard, [row], single)
+        return refused

@@ -1,0 +1,89 @@
+"""Sends the heartbeats of all running tasks together, and ends tasks that fell silent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from jobbers.errors import StoreError
+from jobbers.settings import Settings
+from jobbers.store.store import Store
+from jobbers.store.tasks import Beat
+from jobbers.worker.execution import Ending, Execution, Running
+
+log = logging.getLogger("jobbers.worker")
+
+
+class Heartbeats:
+    """One call a shard and interval, whatever the number of tasks and of their heartbeats."""
+
+    def __init__(
+        self, store: Store, settings: Settings, running: Running, lost: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._interval = settings.heartbeat_interval
+        self._running = running
+        self._lost = lost
+        self._shown: set[str] = set()
+
+    def heard(self, task_id: str, step: str, progress: float | None) -> None:
+        """A heartbeat came from a process."""
+        for execution in self._running.values():
+            if execution.claimed.id == task_id and not execution.context.over:
+                execution.context.heartbeat(step, progress)
+
+    async def run(self) -> None:
+        """Send until cancelled; the interval is jittered so that workers do not beat as one."""
+        while True:
+            await asyncio.sleep(self._interval * random.uniform(0.7, 1.0))
+            self._end_silent(time.monotonic())
+            try:
+                await self.send()
+            except StoreError as error:
+                log.warning("heartbeats could not be sent: %s", error)
+
+    async def send(self) -> None:
+        """Send what is new since the last call. Raises :class:`StoreError`."""
+        self._shown &= self._running.keys()
+        executions = [
+            execution
+            for key, execution in self._running.items()
+            if execution.context.changed or self._first(key, execution)
+        ]
+        if not executions:
+            return
+        beats = [_beat(execution) for execution in executions]
+        for execution in executions:
+            execution.context.changed = False
+        for task_id in await self._store.tasks.beat(beats):
+            self._lost(task_id)
+
+    def _first(self, key: str, execution: Execution) -> bool:
+        """Types that promise heartbeats or say what is slow are shown once without being asked, so that readers can tell
+        a task that stalls before its first heartbeat."""
+        policy = execution.type.policy
+        if key in self._shown or (policy.heartbeat_ms is None and policy.slow_ms is None):
+            return False
+        self._shown.add(key)
+        return True
+
+    def _end_silent(self, now: float) -> None:
+        for execution in list(self._running.values()):
+            allowed = execution.type.policy.heartbeat_ms
+            if allowed is not None and now - execution.context.beaten_at > allowed / 1000:
+                execution.end(Ending.HEARTBEAT)
+
+
+def _beat(execution: Execution) -> Beat:
+    claimed, context, policy = execution.claimed, execution.context, execution.type.policy
+    return Beat(
+        claimed.id,
+        claimed.owner,
+        context.step,
+        "" if context.progress is None else context.progress,
+        policy.heartbeat_ms or "",
+        policy.slow_ms or "",
+    )

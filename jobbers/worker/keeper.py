@@ -1,0 +1,132 @@
+"""Keeps the leases of running tasks, from a thread of its own, so that code that blocks the loop does not cost them.
+
+It also fences itself: when the server has not confirmed a lease for as long as it lasts, by the monotonic clock, the
+task counts as lost, for by then another worker may run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from jobbers.settings import Settings
+from jobbers.store.renewal import Renewal, RenewalFailed
+from jobbers.worker.execution import Execution, Running
+
+log = logging.getLogger("jobbers.worker")
+
+CANCEL_SECONDS = 1.5
+"""A renewal's answer tells of cancelled tasks: so often at least, whatever the lease."""
+BLOCKED_SECONDS = 1.0
+
+
+class Keeper:
+    """Renews every third of a lease what has run for longer than that."""
+
+    def __init__(
+        self, renewal: Renewal, settings: Settings, running: Running, lost: Callable[[str, str, str], None]
+    ) -> None:
+        self._renewal = renewal
+        self._settings = settings
+        self._running = running
+        self._lost = lost
+        self._period = min(settings.lease / 3, CANCEL_SECONDS)
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._thread = threading.Thread(target=self._run, name="jobbers-keeper", daemon=True)
+        self._confirmed: dict[str, float] = {}
+        self._answered = time.monotonic()
+        self._blocked_since: float | None = None
+        self.losses = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after a renewal in flight."""
+        self._stop.set()
+        self._thread.join(timeout=self._period + 1)
+        self._renewal.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._period * random.uniform(0.8, 1.0)):
+            try:
+                self._tick()
+            except Exception:
+                log.exception("renewing leases failed; trying again")
+
+    def _tick(self) -> None:
+        begun = time.monotonic()
+        if self._loop_is_gone(begun):
+            return
+        held = {
+            key: execution
+            for key, execution in self._running.copy().items()
+            if begun - execution.started >= self._period / 2
+        }
+        self._confirmed = {
+            key: self._confirmed.get(key, execution.started) for key, execution in held.items()
+        }
+        if not held:
+            return
+        try:
+            pairs = [(execution.claimed.id, execution.claimed.owner) for execution in held.values()]
+            lost = self._renewal.renew(pairs, self._settings.lease_ms)
+        except RenewalFailed as error:
+            log.warning("the leases of %d tasks could not be renewed: %s", len(held), error)
+            self._fence(held)
+            return
+        for key, execution in held.items():
+            if execution.claimed.id in lost:
+                self._tell(execution, lost[execution.claimed.id] or "gone")
+            else:
+                self._confirmed[key] = begun
+
+    def _fence(self, held: Running) -> None:
+        now = time.monotonic()
+        for key, execution in held.items():
+            if now - self._confirmed[key] > self._settings.lease:
+                self._tell(execution, "its lease ran out while the server was away")
+
+    def _tell(self, execution: Execution, why: str) -> None:
+        self.losses += 1
+        claimed = execution.claimed
+        self._loop.call_soon_threadsafe(self._lost, claimed.id, claimed.owner, why)
+
+    def _loop_is_gone(self, now: float) -> bool:
+        """Whether the event loop has been blocked for so long that its tasks must be given up."""
+        if self._answered >= now - self._period - BLOCKED_SECONDS:
+            self._loop.call_soon_threadsafe(self._answer)
+            self._blocked_since = None
+            return False
+        if self._blocked_since is None:
+            self._blocked_since = self._answered
+            log.warning(
+                "the event loop has been blocked for %.1f seconds by %s",
+                now - self._answered,
+                self._blocker(),
+            )
+        blocked = now - self._blocked_since
+        if blocked > self._settings.max_block:
+            log.error("the event loop has been blocked for %.0f seconds: its leases are given up", blocked)
+            return True
+        return False
+
+    def _answer(self) -> None:
+        self._answered = time.monotonic()
+
+    def _blocker(self) -> str:
+        frame = sys._current_frames().get(self._loop_thread)
+        if frame is None:
+            return "unknown code"
+        stack = traceback.extract_stack(frame)
+        place = next((entry for entry in reversed(stack) if "/jobbers/" not in entry.filename), stack[-1])
+        return f"{place.name} ({place.filename}:{place.lineno})"

@@ -1,0 +1,164 @@
+"""Executes claimed tasks: decode, call, encode, settle. Each step is small, and none talks to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from typing import Any
+
+from jobbers.app import Jobbers
+from jobbers.context import CurrentTask, running_task
+from jobbers.core.decide import Decision, HeartbeatMissed, decide, decide_unknown_type
+from jobbers.core.payload import Envelope, Undecodable, unpack_envelope
+from jobbers.core.policy import OnShutdown
+from jobbers.core.signals import Fail
+from jobbers.core.status import Event
+from jobbers.core.task import Claimed
+from jobbers.errors import InvalidInput
+from jobbers.middleware import Call
+from jobbers.task_type import TaskType
+from jobbers.worker.execution import Ending, Execution, Running, running_key
+from jobbers.worker.executors import Executors, packed_result
+from jobbers.worker.finisher import Finisher
+from jobbers.worker.middleware import BUILT_IN
+from jobbers.worker.report import make_report, safe_text
+from jobbers.worker.slots import Slots
+
+log = logging.getLogger("jobbers.worker")
+
+
+class Runner:
+    """Starts executions and settles them through the finisher."""
+
+    def __init__(
+        self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, shards: int
+    ) -> None:
+        self._app = app
+        self._worker = worker
+        self._finisher = finisher
+        self._shards = shards
+        self._loop = asyncio.get_running_loop()
+        self.running: Running = {}
+        self._calls = {
+            task_type.name: (task_type, _chain(app, task_type, executors.call_for(task_type)))
+            for task_type in app.task_types.values()
+        }
+
+    def start(self, claimed: Claimed, slots: Slots, shard: int) -> None:
+        """Begin one execution; it gives its place in ``slots`` back when it ends."""
+        known = self._calls.get(claimed.type)
+        if known is None:
+            self._put_back(claimed, shard)
+            slots.give(1)
+            return
+        task_type, call = known
+        try:
+            envelope = unpack_envelope(claimed.envelope)
+            args, kwargs = self._arguments(task_type, envelope)
+        except (Undecodable, InvalidInput) as error:
+            self._refuse(claimed, task_type, shard, error)
+            slots.give(1)
+            return
+        context = CurrentTask(claimed, self._worker, envelope.headers)
+        execution = Execution(claimed, task_type, context, slots, shard)
+        self.running[running_key(claimed)] = execution
+        execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs))
+
+    @staticmethod
+    def _arguments(task_type: TaskType[Any, Any], envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
+        return task_type.signature.load(envelope.args, envelope.kwargs)
+
+    async def _execute(
+        self, execution: Execution, call: Call, args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
+        running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
+        try:
+            value = await call(execution.context, args, kwargs)
+            packed = _encoded(value)
+        except asyncio.CancelledError as error:
+            self._ended(execution, error)
+        except Exception as error:
+            self._settle(execution, error)
+        except BaseException as error:
+            self._settle(execution, error)
+            raise
+        else:
+            if execution.ending is not Ending.LOST:
+                self._succeed(execution, packed)
+        finally:
+            execution.context.over = True
+            del self.running[running_key(execution.claimed)]
+            execution.slots.give(1)
+
+    def _succeed(self, execution: Execution, packed: bytes) -> None:
+        limit = self._app.settings.max_result
+        if len(packed) > limit:
+            message = (
+                f"the result takes {len(packed):,} bytes and the limit is {limit:,} (setting max_result)"
+            )
+            self._settle(execution, Fail(message))
+        else:
+            self._finisher.succeed(execution, packed)
+
+    def _ended(self, execution: Execution, error: BaseException) -> None:
+        """The execution was cancelled: by the worker, or by the task's own code."""
+        match execution.ending:
+            case None:
+                self._settle(execution, error)
+            case Ending.HEARTBEAT:
+                silence = (execution.type.policy.heartbeat_ms or 0) / 1000
+                self._settle(execution, HeartbeatMissed(f"no heartbeat for more than {silence:g} seconds"))
+            case Ending.SHUTDOWN if execution.type.policy.on_shutdown is OnShutdown.FAIL:
+                self._settle(execution, Fail("its worker was shut down"))
+            case Ending.SHUTDOWN:
+                self._finisher.release(execution.shard, execution.claimed.id, execution.claimed.owner)
+            case Ending.LOST:
+                pass
+
+    def _settle(self, execution: Execution, error: BaseException) -> None:
+        claimed, policy = execution.claimed, execution.type.policy
+        if execution.ending is Ending.LOST:
+            return
+        decision = decide(policy, claimed.attempt - claimed.crashes, error, random.random())
+        report = b""
+        if decision.report:
+            ran = time.monotonic() - execution.started
+            report = make_report(error, claimed.attempt, self._worker, ran)
+            log.warning(
+                "task %s (%s) attempt %d ended with %s: %s",
+                claimed.id, claimed.type, claimed.attempt, type(error).__name__, decision.reason,
+            )  # fmt: skip
+        self._finisher.settle(
+            execution.shard, claimed.id, claimed.owner, policy.failed_retention_ms, decision, report
+        )
+
+    def _put_back(self, claimed: Claimed, shard: int) -> None:
+        decision = decide_unknown_type(claimed.type, claimed.snoozes)
+        log.warning("task %s: %s", claimed.id, decision.reason)
+        retention = self._app.settings.failed_retention_ms
+        self._finisher.settle(shard, claimed.id, claimed.owner, retention, decision, b"")
+
+    def _refuse(self, claimed: Claimed, task_type: TaskType[Any, Any], shard: int, error: ValueError) -> None:
+        """Arguments that cannot be read will not become readable: a dead letter, with its bytes kept."""
+        log.error("task %s (%s) cannot run: %s", claimed.id, claimed.type, error)
+        decision = Decision(Event.FAIL, 0, f"its arguments cannot be read: {safe_text(error)}", report=True)
+        report = make_report(error, claimed.attempt, self._worker, 0.0)
+        retention = task_type.policy.failed_retention_ms
+        self._finisher.settle(shard, claimed.id, claimed.owner, retention, decision, report)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return packed_result(value)
+    except InvalidInput as error:
+        raise Fail(f"the result cannot be stored: {error}") from error
+
+
+def _chain(app: Jobbers, task_type: TaskType[Any, Any], innermost: Call) -> Call:
+    """The built-in features nearest to the function, then the app's middleware, the first added outermost."""
+    call = innermost
+    for middleware in (*BUILT_IN, *reversed(app.middleware)):
+        call = middleware.wrap(task_type, call)
+    return call
