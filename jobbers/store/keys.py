@@ -20,6 +20,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
 | K:garbage:<id>         | any    | what lay where a record should be; expires after the retention of failures   |
 | K:duty:<name>          | string | which worker does a background duty; expires with its lease                  |
+| K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
 | G:worker:<id>          | hash   | what a worker says of itself; expires when it is silent                      |
@@ -52,6 +53,7 @@ SHARD_KEYS: dict[str, str] = {
     "duty": ":duty:",
     "bell": ":bell",
     "garbage": ":garbage:",
+    "clock": ":clock",
 }
 
 GLOBAL_KEYS: dict[str, str] = {
@@ -64,11 +66,11 @@ GLOBAL_KEYS: dict[str, str] = {
 
 FIELDS = (
     "status", "type", "lane", "created", "entry", "env",
-    "attempt", "owner", "started", "crashes", "snoozes", "due", "deadline", "unique", "watch",
+    "attempt", "owner", "started", "crashes", "snoozes", "due", "gated", "deadline", "unique", "watch",
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope, ``owner``
-``<worker>/<nonce>``, ``unique`` the scope's first letter and the key, ``watch`` the inboxes to tell, ``blob`` the name of
+``<worker>/<nonce>``, ``gated`` 1 when there is a deadline or unique key, ``unique`` the scope's first letter and the key, ``watch`` the inboxes to tell, ``blob`` the name of
 an offloaded result. Times are ms of the server's clock."""
 
 
@@ -94,6 +96,7 @@ class ShardKeys:
         self.paused = self.prefix + SHARD_KEYS["paused"]
         self.recent = self.prefix + SHARD_KEYS["recent"]
         self.bell = self.prefix + SHARD_KEYS["bell"]
+        self.clock = self.prefix + SHARD_KEYS["clock"]
         self._task = self.prefix + SHARD_KEYS["task"]
 
     def task(self, task_id: str) -> str:

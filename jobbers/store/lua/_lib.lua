@@ -12,10 +12,16 @@ local function whole(number)
 end
 
 -- Lay a task into its lane and make sure that somebody can wait for it. Returns the id of the entry.
+local opened = {}
+
 local function enqueue(lane, id)
-  local key = P .. K.lane .. lane
-  if redis.call('SADD', P .. K.lanes, lane) == 1 and redis.call('EXISTS', key) == 0 then
-    redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+  local key = opened[lane]
+  if not key then
+    key = P .. K.lane .. lane
+    if redis.call('SADD', P .. K.lanes, lane) == 1 and redis.call('EXISTS', key) == 0 then
+      redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+    end
+    opened[lane] = key
   end
   return redis.call('XADD', key, '*', 'id', id)
 end
@@ -42,41 +48,57 @@ local function tell(watch, id, status)
   end
 end
 
+-- tally[lane][type][outcome] = how often
 local function count(tally, lane, kind, outcome)
-  local field = string.sub(lane, 1, -3) .. '|' .. kind .. '|' .. outcome
-  tally[field] = (tally[field] or 0) + 1
+  local kinds = tally[lane]
+  if not kinds then
+    kinds = {}
+    tally[lane] = kinds
+  end
+  local outcomes = kinds[kind]
+  if not outcomes then
+    outcomes = {}
+    kinds[kind] = outcomes
+  end
+  outcomes[outcome] = (outcomes[outcome] or 0) + 1
 end
 
 local function keep_counts(tally, now)
   local key = P .. K.stats .. whole(math.floor(now / 60000))
-  local first = redis.call('EXISTS', key) == 0
-  for field, number in pairs(tally) do
-    redis.call('HINCRBY', key, field, number)
-  end
-  if first and next(tally) then
-    redis.call('EXPIRE', key, 86400)
+  for lane, kinds in pairs(tally) do
+    for kind, outcomes in pairs(kinds) do
+      for outcome, number in pairs(outcomes) do
+        local field = string.sub(lane, 1, -3) .. '|' .. kind .. '|' .. outcome
+        if redis.call('HINCRBY', key, field, number) == number then
+          redis.call('EXPIRE', key, 86400) -- the first of its kind; maybe the first of this minute
+        end
+      end
+    end
   end
 end
 
--- What every end of a task has in common. `record` is {owner, unique, watch, env, type, lane, ...}, as read by
--- CLOSING; `event` has been checked against FROM.
-local CLOSING = {'status', 'owner', 'unique', 'watch', 'env', 'type', 'lane'}
+-- What every end of a task has in common. `record` holds the fields that CLOSING names; `event` has been checked
+-- against FROM; `stamp` is now as text; the rest are fields to set besides.
+local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch'}
 
-local function close(id, record, event, now, retention, tally, ...)
+local function close(id, record, event, stamp, retention, tally, ...)
   local key = P .. K.task .. id
   local status = TO[event]
-  redis.call('HSET', key, 'status', status, 'finished', whole(now), ...)
+  redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
   redis.call('PEXPIRE', key, retention)
   if not record[5] then
     redis.call('PEXPIRE', P .. K.args .. id, retention)
   end
-  if record[3] and string.sub(record[3], 1, 1) ~= 't' then
-    release_unique(id, record[3])
+  if record[6] then
+    local unique = redis.call('HGET', key, 'unique')
+    if unique and string.sub(unique, 1, 1) ~= 't' then
+      release_unique(id, unique)
+    end
   end
-  if record[4] then
-    tell(record[4], id, status)
+  if record[7] then
+    tell(record[7], id, status)
   end
-  count(tally, record[7], record[6], status)
+  count(tally, record[3], record[4], status)
 end
 
 -- Keep what went wrong beside the record, which must be closed or scheduled by the same script.
@@ -89,8 +111,8 @@ local function report(id, blob, cap)
 end
 
 -- Failed tasks are indexed as dead letters and keep their errors as long as their record.
-local function bury(id, now, retention)
-  redis.call('ZADD', P .. K.dead, whole(now), id)
+local function bury(id, stamp, retention)
+  redis.call('ZADD', P .. K.dead, stamp, id)
   redis.call('PEXPIRE', P .. K.errors .. id, retention)
 end
 
@@ -107,13 +129,13 @@ local function holds(record, owner)
 end
 
 -- A record's key that holds something else: keep its bytes under another name and put a dead letter in its place.
-local function contain(id, now, retention)
+local function contain(id, stamp, retention)
   local key = P .. K.task .. id
   local kept = P .. K.garbage .. id
   redis.call('RENAME', key, kept)
   redis.call('PEXPIRE', kept, retention)
-  redis.call('HSET', key, 'status', TO.fail, 'type', 'unknown', 'lane', 'default:5', 'created', whole(now),
-    'finished', whole(now), 'reason', 'garbled: what lay in its place is kept in ' .. kept)
+  redis.call('HSET', key, 'status', TO.fail, 'type', 'unknown', 'lane', 'default:5', 'created', stamp,
+    'finished', stamp, 'reason', 'garbled: what lay in its place is kept in ' .. kept)
   redis.call('PEXPIRE', key, retention)
-  bury(id, now, retention)
+  bury(id, stamp, retention)
 end

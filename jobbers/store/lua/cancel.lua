@@ -3,6 +3,7 @@
 -- ARGV  1 retention ms, 2 reason, then ids
 -- REPLY for each id its status before, or '' when there is no such task
 local now = now_ms()
+local stamp = whole(now)
 local retention, reason = ARGV[1], ARGV[2]
 local before, recent, tally = {}, {}, {}
 for i = 3, #ARGV do
@@ -19,11 +20,11 @@ for i = 3, #ARGV do
         redis.call('PUBLISH', G .. K.control .. worker, id)
       end
     elseif status == 'queued' then
-      redis.call('XDEL', P .. K.lane .. record[7], redis.call('HGET', key, 'entry') or '0-0')
+      redis.call('XDEL', P .. K.lane .. record[3], redis.call('HGET', key, 'entry') or '0-0')
     else
       redis.call('ZREM', P .. K.due, id)
     end
-    close(id, record, 'cancel', now, retention, tally, 'reason', reason)
+    close(id, record, 'cancel', stamp, retention, tally, 'reason', reason)
     redis.call('PEXPIRE', P .. K.errors .. id, retention)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel

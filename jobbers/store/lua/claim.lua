@@ -4,8 +4,8 @@
 -- REPLY now ms, then for each task: id, lane, type, attempt, crashes, snoozes, created, envelope (or false if lost)
 local owner, lease, want, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
-local started, lease_end = whole(now), whole(now + lease)
-local reply, leases, tally, recent = {started}, {}, {}, {}
+local stamp, lease_end = whole(now), whole(now + lease)
+local reply, leases, tally, recent, taken = {stamp}, {}, {}, {}, 0
 local paused
 for _, queue in ipairs(redis.call('SMEMBERS', P .. K.paused)) do
   paused = paused or {}
@@ -14,38 +14,51 @@ end
 
 local function expire(id)
   local record = redis.call('HMGET', P .. K.task .. id, unpack(CLOSING))
-  close(id, record, 'expire', now, retention, tally, 'reason', 'start deadline passed')
-  bury(id, now, retention)
+  close(id, record, 'expire', stamp, retention, tally, 'reason', 'start deadline passed')
+  bury(id, stamp, retention)
   recent[#recent + 1] = id
   recent[#recent + 1] = TO.expire
 end
 
+-- Deadline and unique key of a task that has one or both; false when it must not start any more.
+local function passes_gate(id, key)
+  local gate = redis.call('HMGET', key, 'deadline', 'unique')
+  if gate[1] and tonumber(gate[1]) < now then
+    expire(id)
+    return false
+  end
+  if gate[2] and string.sub(gate[2], 1, 1) == 's' then
+    release_unique(id, gate[2])
+  end
+  return true
+end
+
+-- Most tasks are claimed once and plain, and then two calls are all it takes: what only some have is read apart.
 local function take(id, entry, lane)
   local key = P .. K.task .. id
-  local r = redis.pcall('HMGET', key, 'status', 'entry', 'env', 'type', 'attempt', 'crashes', 'snoozes', 'created',
-    'deadline', 'unique')
+  local r = redis.pcall('HMGET', key, 'status', 'type', 'created', 'entry', 'env', 'gated', 'attempt')
   if r.err then
-    contain(id, now, retention)
+    contain(id, stamp, retention)
     return 0
   end
-  if not r[1] or not FROM.claim[r[1]] or r[2] ~= entry then
+  if not r[1] or not FROM.claim[r[1]] or r[4] ~= entry then
     return 0 -- the record has moved on; it is the truth and this entry a left-over
   end
-  if r[9] and tonumber(r[9]) < now then
-    expire(id)
+  if r[6] and not passes_gate(id, key) then
     return 0
   end
-  local attempt = (tonumber(r[5]) or 0) + 1
-  redis.call('HSET', key, 'status', TO.claim, 'attempt', attempt, 'owner', owner, 'started', started)
-  if r[10] and string.sub(r[10], 1, 1) == 's' then
-    release_unique(id, r[10])
+  local attempt, crashes, snoozes = 1, 0, 0
+  if r[7] then
+    local past = redis.call('HMGET', key, 'crashes', 'snoozes')
+    attempt, crashes, snoozes = r[7] + 1, past[1] or 0, past[2] or 0
   end
-  leases[#leases + 1] = lease_end
-  leases[#leases + 1] = id
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, lane, r[4] or '', attempt
-  reply[n + 5], reply[n + 6], reply[n + 7] = r[6] or 0, r[7] or 0, r[8] or 0
-  reply[n + 8] = r[3] or redis.call('GET', P .. K.args .. id)
+  redis.call('HSET', key, 'status', TO.claim, 'attempt', attempt, 'owner', owner, 'started', stamp)
+  leases[2 * taken + 1], leases[2 * taken + 2] = lease_end, id
+  local n = 1 + 8 * taken
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, lane, r[2] or '', attempt
+  reply[n + 5], reply[n + 6], reply[n + 7] = crashes, snoozes, r[3] or 0
+  reply[n + 8] = r[5] or redis.call('GET', P .. K.args .. id)
+  taken = taken + 1
   return 1
 end
 
@@ -54,13 +67,14 @@ for i = 5, #ARGV do
   local key = P .. K.lane .. lane
   if want > 0 and not (paused and paused[string.sub(lane, 1, -3)]) then
     local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want)
-    local gone = {}
+    local last
     for _, entry in ipairs(entries) do -- none if the key is no stream: doctor names it, other lanes go on
-      gone[#gone + 1] = entry[1]
-      want = want - take(entry[2][2], entry[1], lane)
+      last = entry[1]
+      want = want - take(entry[2][2], last, lane)
     end
-    if #gone > 0 then
-      redis.call('XDEL', key, unpack(gone))
+    if last then -- all up to the last one are gone: cheaper than deleting them one by one
+      local time, number = string.match(last, '^(%d+)-(%d+)$')
+      redis.call('XTRIM', key, 'MINID', time .. '-' .. whole(number + 1))
     end
   end
 end

@@ -3,14 +3,15 @@
 -- ARGV  1 errors kept per task, then for each task: id, owner, retention ms, reason, error report or ''
 -- REPLY the ids that were refused; sending the same failure again is accepted and changes nothing
 local now = now_ms()
+local stamp = whole(now)
 local refused, recent, tally = {}, {}, {}
 for i = 2, #ARGV, 5 do
   local id, owner, retention = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local record = redis.call('HMGET', P .. K.task .. id, unpack(CLOSING))
   if holds(record, owner) then
     report(id, ARGV[i + 4], ARGV[1])
-    close(id, record, 'fail', now, retention, tally, 'reason', ARGV[i + 3])
-    bury(id, now, retention)
+    close(id, record, 'fail', stamp, retention, tally, 'reason', ARGV[i + 3])
+    bury(id, stamp, retention)
     redis.call('ZREM', P .. K.leases, id)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.fail

@@ -3,6 +3,7 @@
 -- ARGV  1 how many at most, 2 retention ms of tasks whose start deadline has passed
 -- REPLY 1 how many were moved or dropped, 2 ms until the next is due, or -1 when nothing waits
 local now = now_ms()
+local stamp = whole(now)
 local retention = tonumber(ARGV[2])
 local ids = redis.call('ZRANGEBYSCORE', P .. K.due, '-inf', whole(now), 'LIMIT', 0, ARGV[1])
 local recent, tally = {}, {}
@@ -12,8 +13,8 @@ for _, id in ipairs(ids) do
   if r[1] and FROM.promote[r[1]] then
     if r[3] and tonumber(r[3]) < now then
       local record = redis.call('HMGET', key, unpack(CLOSING))
-      close(id, record, 'expire', now, retention, tally, 'reason', 'start deadline passed')
-      bury(id, now, retention)
+      close(id, record, 'expire', stamp, retention, tally, 'reason', 'start deadline passed')
+      bury(id, stamp, retention)
       recent[#recent + 1] = id
       recent[#recent + 1] = TO.expire
     else

@@ -5,6 +5,7 @@
 --       5 1 when it was a crash and 0 when the work never started, then ids if there is an owner
 -- REPLY 1 how many leases were looked at, then for each task taken back: id, owner, its status now
 local now = now_ms()
+local stamp = whole(now)
 local budget, retention, owner, crash = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local ids = {}
 if owner == '' then
@@ -28,9 +29,9 @@ for _, id in ipairs(ids) do
     local crashes = redis.call('HINCRBY', key, 'crashes', crash)
     if crashes > budget then
       local record = redis.call('HMGET', key, unpack(CLOSING))
-      close(id, record, 'fail', now, retention, tally, 'reason',
+      close(id, record, 'fail', stamp, retention, tally, 'reason',
         'poison: its worker died ' .. crashes .. ' times while running it')
-      bury(id, now, retention)
+      bury(id, stamp, retention)
       recent[#recent + 1] = id
       recent[#recent + 1] = TO.fail
       reply[#reply + 1] = id

@@ -3,6 +3,7 @@
 -- ARGV  1 lease ms, 2 retention ms, 3 1 to repair or 0 to look only, then ids
 -- REPLY for each task that is out of place: id, what is wrong
 local now = now_ms()
+local stamp = whole(now)
 local lease, retention, mend = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local found = {}
 
@@ -15,13 +16,13 @@ end
 local function check(id)
   local key = P .. K.task .. id
   if redis.call('TYPE', key).ok ~= 'hash' then
-    return wrong(id, 'not a record') and contain(id, now, retention)
+    return wrong(id, 'not a record') and contain(id, stamp, retention)
   end
   local r = redis.call('HMGET', key, 'status', 'lane', 'entry', 'due')
   local status, lane, entry = r[1], r[2], r[3]
   if not status or not lane or not string.match(lane, '^[%w_.-]+:%d$') or not redis.call('HGET', key, 'type') then
     if wrong(id, 'not a record') then
-      contain(id, now, retention)
+      contain(id, stamp, retention)
     end
   elseif FROM.claim[status] then
     local there = entry and redis.call('XRANGE', P .. K.lane .. lane, entry, entry)[1]
@@ -42,7 +43,7 @@ local function check(id)
     end
   elseif status == TO.fail and not redis.call('ZSCORE', P .. K.dead, id) then
     if wrong(id, 'failed, but not a dead letter') then
-      redis.call('ZADD', P .. K.dead, whole(now), id)
+      redis.call('ZADD', P .. K.dead, stamp, id)
     end
   end
 end

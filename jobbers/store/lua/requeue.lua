@@ -11,7 +11,7 @@ for i = 2, #ARGV, 2 do
   before[#before + 1] = status or ''
   if status and FROM.requeue[status] then
     redis.call('ZREM', P .. K.dead, id)
-    redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'deadline', 'unique',
+    redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'gated', 'deadline', 'unique',
       'step', 'progress', 'beat', 'beat_due', 'slow_at', 'due')
     redis.call('PERSIST', key)
     redis.call('PERSIST', P .. K.args .. id)

@@ -14,7 +14,7 @@ for i = 2, #ARGV, 5 do
     redis.call('HSET', key, 'status', TO.retry, 'due', whole(due), 'reason', ARGV[i + 3])
     redis.call('ZREM', P .. K.leases, id)
     schedule(id, due)
-    count(tally, record[7], record[6], 'retried')
+    count(tally, record[3], record[4], 'retried')
   elseif record[2] ~= owner or not FROM.promote[record[1]] then
     refused[#refused + 1] = id
   end

@@ -40,6 +40,10 @@ for i = 9, #ARGV, 2 do
       else
         extra = {'env', envelope}
       end
+      if deadline > 0 or unique ~= '' then
+        extra[#extra + 1] = 'gated'
+        extra[#extra + 1] = 1
+      end
       if deadline > 0 then
         extra[#extra + 1] = 'deadline'
         extra[#extra + 1] = whole(now + deadline)

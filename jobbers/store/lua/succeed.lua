@@ -3,6 +3,7 @@
 -- ARGV  for each task: id, owner, retention ms, 'result' or 'blob', the result or the name of its blob
 -- REPLY the ids that were refused; sending the same completion again is accepted and changes nothing
 local now = now_ms()
+local stamp = whole(now)
 local refused, done, recent, tally = {}, {}, {}, {}
 for i = 1, #ARGV, 5 do
   local id, owner, where, value = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
@@ -10,9 +11,9 @@ for i = 1, #ARGV, 5 do
   if holds(record, owner) then
     if #value > COMPACT and where == 'result' then
       redis.call('SET', P .. K.result .. id, value, 'PX', ARGV[i + 2])
-      close(id, record, 'succeed', now, ARGV[i + 2], tally)
+      close(id, record, 'succeed', stamp, ARGV[i + 2], tally)
     else
-      close(id, record, 'succeed', now, ARGV[i + 2], tally, where, value)
+      close(id, record, 'succeed', stamp, ARGV[i + 2], tally, where, value)
     end
     done[#done + 1] = id
     recent[#recent + 1] = id
