@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from os import urandom
 from typing import Any
 
 from jobbers.core import ids
@@ -19,10 +20,15 @@ from jobbers.store.inspect import Outcome
 from jobbers.store.store import Store
 from jobbers.watcher import Watcher
 
+# Seeded by the system, and anew in forked processes, which would otherwise make the same ids as their parent. A call
+# to the system for each id would cost more than all the rest of making one.
+_chance = random.Random()
+os.register_at_fork(after_in_child=_chance.seed)
+
 
 def new_id(unique: str | None = None) -> str:
     """A new task id (a ULID). With a unique key, one that lives in the shard of that key."""
-    task_id = ids.make_id(time.time_ns() // 1_000_000, int.from_bytes(urandom(10)))
+    task_id = ids.make_id(time.time_ns() // 1_000_000, _chance.getrandbits(80))
     return ids.with_tail(task_id, ids.unique_tail(unique)) if unique else task_id
 
 
@@ -69,13 +75,12 @@ class Client:
             return await future
         self._sending = True
         try:
-            holders = await self.store.tasks.submit((spec,))
+            return await self.store.tasks.submit_one(spec)
         finally:
             if self._waiting:
                 self._flush = asyncio.get_running_loop().create_task(self._send_waiting())
             else:
                 self._sending = False
-        return holders.get(spec.id, spec.id) if holders else spec.id
 
     async def _send_waiting(self) -> None:
         while self._waiting:

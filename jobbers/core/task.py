@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from jobbers.core.status import Status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
-    """Where and when a task goes: what all tasks of one call to ``map`` have in common.
+    """Where and when a task goes: what all tasks of one call to ``map`` have in common, compared by identity.
 
     ``delay_ms`` counts from the server's now; ``at_ms`` is absolute and wins; ``deadline_ms`` is the time left to start.
     """
@@ -26,6 +27,20 @@ class Placement:
     unique_key: str = ""
     unique_scope: str = ""
     unique_ttl_ms: int = 0
+
+    @cached_property
+    def head(self) -> tuple[str | int, ...]:
+        """The placement as the store's submit takes it."""
+        return (
+            f"{self.queue}:{self.priority}",
+            self.type,
+            self.delay_ms,
+            self.at_ms,
+            self.deadline_ms,
+            self.unique_key,
+            self.unique_scope[:1],
+            self.unique_ttl_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

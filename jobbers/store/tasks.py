@@ -90,6 +90,12 @@ class TaskStore:
         """The shard of a task."""
         return shard_of(task_id, len(self._shards))
 
+    async def submit_one(self, spec: TaskSpec) -> str:
+        """Create a task; an id that exists is left alone. Returns its id, or that of the holder of its unique key."""
+        args = (*spec.placement.head, spec.id, spec.envelope)
+        reply = await self._gateway.run("submit", self._keys(spec.id).prefix, args)
+        return reply[1].decode() if reply else spec.id
+
     async def submit(self, specs: Iterable[TaskSpec]) -> dict[str, str]:
         """Create tasks. An id that exists is left alone.
 
@@ -258,21 +264,13 @@ async def _all(calls: list[Any]) -> list[Any]:
 
 def _submissions(placement: Placement, specs: list[TaskSpec]) -> Iterable[list[Argument]]:
     """The arguments of submit.lua, in chunks bounded by count and bytes."""
-    head: list[Argument] = [
-        f"{placement.queue}:{placement.priority}",
-        placement.type,
-        placement.delay_ms,
-        placement.at_ms,
-        placement.deadline_ms,
-        placement.unique_key,
-        placement.unique_scope[:1],
-        placement.unique_ttl_ms,
-    ]
-    args, size = list(head), 0
+    head = placement.head
+    args: list[Argument] = [*head]
+    size = 0
     for spec in specs:
         if size and (len(args) >= len(head) + 2 * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES):
             yield args
-            args, size = list(head), 0
+            args, size = [*head], 0
         args += (spec.id, spec.envelope)
         size += len(spec.envelope)
     yield args

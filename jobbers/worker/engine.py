@@ -140,7 +140,7 @@ class Engine:
 
     def _lose(self, task_id: str, owner: str | None, why: str) -> None:
         """An execution must not go on: the task is somebody else's, or over."""
-        for execution in list(self.runner.running.values()):
+        for execution in list(self.runner.running):
             if execution.claimed.id == task_id and owner in (None, execution.claimed.owner):
                 if execution.ending is None:
                     log.warning(

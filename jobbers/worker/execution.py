@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from enum import StrEnum
 from typing import Any
 
@@ -22,9 +21,23 @@ class Ending(StrEnum):
 
 
 class Execution:
-    """What runs, since when (monotonic seconds), and what it occupies."""
+    """What runs, since when (monotonic seconds), and what it occupies.
 
-    __slots__ = ("claimed", "context", "ending", "shard", "slots", "started", "task", "type")
+    ``confirmed`` is when the server last confirmed its lease; ``shown`` whether its first heartbeat was sent.
+    """
+
+    __slots__ = (
+        "claimed",
+        "confirmed",
+        "context",
+        "ending",
+        "shard",
+        "shown",
+        "slots",
+        "started",
+        "task",
+        "type",
+    )
 
     def __init__(
         self, claimed: Claimed, task_type: TaskType[Any, Any], context: CurrentTask, slots: Slots, shard: int
@@ -34,7 +47,8 @@ class Execution:
         self.context = context
         self.slots = slots
         self.shard = shard
-        self.started = time.monotonic()
+        self.started = self.confirmed = context.beaten_at
+        self.shown = False
         self.ending: Ending | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -47,10 +61,5 @@ class Execution:
                 self.task.cancel()
 
 
-Running = dict[str, Execution]
-"""What a worker executes, by owner and id (see :func:`running_key`)."""
-
-
-def running_key(claimed: Claimed) -> str:
-    """Tells two executions of one task in one worker apart, as after a lost lease."""
-    return f"{claimed.owner}/{claimed.id}"
+Running = set[Execution]
+"""What a worker executes. After a lost lease there may be two executions of one task."""

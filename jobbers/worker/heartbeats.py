@@ -27,11 +27,10 @@ class Heartbeats:
         self._interval = settings.heartbeat_interval
         self._running = running
         self._lost = lost
-        self._shown: set[str] = set()
 
     def heard(self, task_id: str, step: str, progress: float | None) -> None:
         """A heartbeat came from a process."""
-        for execution in self._running.values():
+        for execution in list(self._running):
             if execution.claimed.id == task_id and not execution.context.over:
                 execution.context.heartbeat(step, progress)
 
@@ -47,34 +46,30 @@ class Heartbeats:
 
     async def send(self) -> None:
         """Send what is new since the last call. Raises :class:`StoreError`."""
-        self._shown &= self._running.keys()
         executions = [
-            execution
-            for key, execution in self._running.items()
-            if execution.context.changed or self._first(key, execution)
+            execution for execution in self._running if execution.context.changed or _is_first(execution)
         ]
         if not executions:
             return
         beats = [_beat(execution) for execution in executions]
         for execution in executions:
             execution.context.changed = False
+            execution.shown = True
         for task_id in await self._store.tasks.beat(beats):
             self._lost(task_id)
 
-    def _first(self, key: str, execution: Execution) -> bool:
-        """Types that promise heartbeats or say what is slow are shown once without being asked, so that readers can tell
-        a task that stalls before its first heartbeat."""
-        policy = execution.type.policy
-        if key in self._shown or (policy.heartbeat_ms is None and policy.slow_ms is None):
-            return False
-        self._shown.add(key)
-        return True
-
     def _end_silent(self, now: float) -> None:
-        for execution in list(self._running.values()):
+        for execution in list(self._running):
             allowed = execution.type.policy.heartbeat_ms
             if allowed is not None and now - execution.context.beaten_at > allowed / 1000:
                 execution.end(Ending.HEARTBEAT)
+
+
+def _is_first(execution: Execution) -> bool:
+    """Types that promise heartbeats or say what is slow are shown once without being asked, so that readers can tell a
+    task that stalls before its first heartbeat."""
+    policy = execution.type.policy
+    return not execution.shown and (policy.heartbeat_ms is not None or policy.slow_ms is not None)
 
 
 def _beat(execution: Execution) -> Beat:

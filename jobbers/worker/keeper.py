@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jobbers.settings import Settings
 from jobbers.store.renewal import Renewal, RenewalFailed
@@ -41,7 +41,6 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._thread = threading.Thread(target=self._run, name="jobbers-keeper", daemon=True)
-        self._confirmed: dict[str, float] = {}
         self._answered = time.monotonic()
         self._blocked_since: float | None = None
         self.losses = 0
@@ -67,33 +66,28 @@ class Keeper:
         begun = time.monotonic()
         if self._loop_is_gone(begun):
             return
-        held = {
-            key: execution
-            for key, execution in self._running.copy().items()
-            if begun - execution.started >= self._period / 2
-        }
-        self._confirmed = {
-            key: self._confirmed.get(key, execution.started) for key, execution in held.items()
-        }
+        held = [
+            execution for execution in self._running.copy() if begun - execution.started >= self._period / 2
+        ]
         if not held:
             return
         try:
-            pairs = [(execution.claimed.id, execution.claimed.owner) for execution in held.values()]
+            pairs = [(execution.claimed.id, execution.claimed.owner) for execution in held]
             lost = self._renewal.renew(pairs, self._settings.lease_ms)
         except RenewalFailed as error:
             log.warning("the leases of %d tasks could not be renewed: %s", len(held), error)
             self._fence(held)
             return
-        for key, execution in held.items():
+        for execution in held:
             if execution.claimed.id in lost:
                 self._tell(execution, lost[execution.claimed.id] or "gone")
             else:
-                self._confirmed[key] = begun
+                execution.confirmed = begun
 
-    def _fence(self, held: Running) -> None:
+    def _fence(self, held: Sequence[Execution]) -> None:
         now = time.monotonic()
-        for key, execution in held.items():
-            if now - self._confirmed[key] > self._settings.lease:
+        for execution in held:
+            if now - execution.confirmed > self._settings.lease:
                 self._tell(execution, "its lease ran out while the server was away")
 
     def _tell(self, execution: Execution, why: str) -> None:

@@ -19,7 +19,7 @@ from jobbers.core.task import Claimed
 from jobbers.errors import InvalidInput
 from jobbers.middleware import Call
 from jobbers.task_type import TaskType
-from jobbers.worker.execution import Ending, Execution, Running, running_key
+from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.middleware import BUILT_IN
@@ -40,7 +40,7 @@ class Runner:
         self._finisher = finisher
         self._shards = shards
         self._loop = asyncio.get_running_loop()
-        self.running: Running = {}
+        self.running: Running = set()
         self._calls = {
             task_type.name: (task_type, _chain(app, task_type, executors.call_for(task_type)))
             for task_type in app.task_types.values()
@@ -63,7 +63,7 @@ class Runner:
             return
         context = CurrentTask(claimed, self._worker, envelope.headers)
         execution = Execution(claimed, task_type, context, slots, shard)
-        self.running[running_key(claimed)] = execution
+        self.running.add(execution)
         execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs))
 
     @staticmethod
@@ -89,7 +89,7 @@ class Runner:
                 self._succeed(execution, packed)
         finally:
             execution.context.over = True
-            del self.running[running_key(execution.claimed)]
+            self.running.discard(execution)
             execution.slots.give(1)
 
     def _succeed(self, execution: Execution, packed: bytes) -> None:

@@ -21,14 +21,14 @@ async def wind_down(running: Running, grace: float, hurry: asyncio.Event) -> Non
     """
     if running:
         log.info("waiting up to %g seconds for %d running tasks", grace, len(running))
-        await _settled(running.values(), grace, hurry)
-    ended = [execution for execution in running.values() if hurry.is_set() or not _may_finish(execution)]
+        await _settled(running, grace, hurry)
+    ended = [execution for execution in running if hurry.is_set() or not _may_finish(execution)]
     for execution in ended:
         execution.end(Ending.SHUTDOWN)
     await _settled(ended, UNWIND_SECONDS, None)
     if running:
-        await _settled(running.values(), None, hurry)
-    left = list(running.values())
+        await _settled(running, None, hurry)
+    left = list(running)
     for execution in left:
         execution.end(Ending.SHUTDOWN)
     await _settled(left, UNWIND_SECONDS, None)
