@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import hiredis
 
-from jobbers.errors import JobbersError
 from jobbers.store.url import RedisAddress
 from jobbers.store.wire import CONNECT_SECONDS, SILENCE_SECONDS, Argument, Disconnected, ReplyError
 
@@ -134,7 +133,7 @@ async def open_wire(address: RedisAddress, name: str, tls: ssl.SSLContext | None
         await wire.call("CLIENT", "SETNAME", name)
         if address.db:
             await wire.call("SELECT", address.db)
-    except (Disconnected, ReplyError, JobbersError):
+    except BaseException:  # also cancelled: a transport that nobody holds would stay open
         await wire.close()
         raise
     return wire

@@ -69,9 +69,10 @@ FIELDS = (
     "attempt", "owner", "started", "crashes", "snoozes", "due", "gated", "deadline", "unique", "watch",
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob",
 )  # fmt: skip
-"""Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope, ``owner``
-``<worker>/<nonce>``, ``gated`` 1 when there is a deadline or unique key, ``unique`` the scope's first letter and the key, ``watch`` the inboxes to tell, ``blob`` the name of
-an offloaded result. Times are ms of the server's clock."""
+"""Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
+``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline or unique key, ``unique`` the scope's first letter
+and the key, ``watch`` the inboxes to tell, ``blob`` the name of an offloaded result. Times are ms of the server's
+clock."""
 
 
 def shard_prefix(namespace: str, shard: int) -> str:

@@ -40,7 +40,6 @@ def read_record(
         return None
     envelope = _envelope(long_envelope or fields.get("env", b""))
     running = status is Status.RUNNING
-    due = _whole(words.get("due")) if status is Status.SCHEDULED else None
     return TaskRecord(
         id=task_id,
         type=words.get("type", ""),
@@ -52,7 +51,7 @@ def read_record(
         crashes=_whole(words.get("crashes")) or 0,
         snoozes=_whole(words.get("snoozes")) or 0,
         reason=words.get("reason"),
-        due=None if due is None else datetime.fromtimestamp(due / 1000, UTC),
+        due=_time(words.get("due")) if status is Status.SCHEDULED else None,
         deadline=_time(words.get("deadline")),
         started=_time(words.get("started")),
         finished=_time(words.get("finished")),

@@ -36,31 +36,51 @@ class Script:
 def load(name: str, *, manual_clock: bool = False) -> Script:
     """Render one script; with ``manual_clock`` as the testing kit wants it, whose clock can be moved forward."""
     folder = files("jobbers.store") / "lua"
-    parts = ("_lib.lua", "_manual_clock.lua", f"{name}.lua") if manual_clock else ("_lib.lua", f"{name}.lua")
+    parts = ("_manual_clock.lua", f"{name}.lua") if manual_clock else (f"{name}.lua",)
     body = "\n".join((folder / part).read_text() for part in parts)
-    text = f"{_prelude(body)}\n{body}"
+    body = f"{_helpers((folder / '_lib.lua').read_text(), body)}\n\n{body}"
+    text = f"{_prelude(body)}\n\n{body}"
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
+def _helpers(library: str, body: str) -> str:
+    """The helpers that a script uses, directly or through others, in their order.
+
+    A script makes its helpers and tables anew at every call, so what it does not use costs every caller time. A helper
+    is a paragraph of the library, or several up to the next ``local`` at the start of a line.
+    """
+    helpers = re.split(r"\n\n(?=(?:--.*\n)*local )", library)[1:]
+    used = body
+    kept: list[str] = []
+    for helper in reversed(helpers):
+        names = re.findall(r"^local (?:function )?(\w+)", helper, re.MULTILINE)
+        if any(re.search(rf"\b{name}\b", used) for name in names):
+            kept.insert(0, helper)
+            used = f"{helper}\n{used}"
+    return "\n\n".join(kept)
+
+
 def _prelude(body: str) -> str:
-    """The constants that a script uses. Only those, for a script makes its tables anew at every call."""
+    """The constants that a script uses, one line each."""
+    names = SHARD_KEYS | GLOBAL_KEYS
+    keys = [f"{name} = '{names[name]}'" for name in _used(body, r"\bK\.(\w+)", names)]
     sources = [
-        f"  {event} = {{{', '.join(f'{status} = true' for status in sorted(TRANSITIONS[event].sources))}}},"
+        f"{event} = {{{', '.join(f'{status} = true' for status in sorted(TRANSITIONS[event].sources))}}}"
         for event in _used(body, r"\bFROM\.(\w+)", Event)
     ]
-    targets = [f"  {event} = '{TRANSITIONS[event].target}'," for event in Event]
-    names = SHARD_KEYS | GLOBAL_KEYS
-    parts = [f"  {name} = '{names[name]}'," for name in _used(body, r"\bK\.(\w+)", names)]
-    return "\n".join(
-        [
-            "local P = KEYS[1]",
-            "local G = string.match(P, '^({.*):%d+}$') .. '}'",
-            f"local GROUP, COMPACT = '{GROUP}', {COMPACT_LIMIT}",
-            *("local K = {", *parts, "}"),
-            *("local FROM = {", *sources, "}"),
-            *("local TO = {", *targets, "}"),
-        ]
-    )
+    targets = [f"{event} = '{TRANSITIONS[event].target}'" for event in Event]
+    constants = {
+        "G": "string.match(P, '^({.*):%d+}$') .. '}'",
+        "GROUP": f"'{GROUP}'",
+        "COMPACT": str(COMPACT_LIMIT),
+        "K": f"{{{', '.join(keys)}}}",
+        "FROM": f"{{{', '.join(sources)}}}",
+        "TO": f"{{{', '.join(targets)}}}",
+    }
+    lines = [
+        f"local {name} = {value}" for name, value in constants.items() if re.search(rf"\b{name}\b", body)
+    ]
+    return "\n".join(["local P = KEYS[1]", *lines])
 
 
 def _used(body: str, pattern: str, known: Iterable[Name]) -> list[Name]:

@@ -126,8 +126,13 @@ class TaskStore:
         reply = await self._gateway.run("claim", self._shards[shard].prefix, args, patience=0)
         return _claimed(owner, reply) if len(reply) > 1 else []
 
-    async def wait_ready(self, shard: int, lanes: Sequence[Lane], seconds: float) -> bool:
-        """Wait until something may be ready in one of the lanes, for up to ``seconds``.
+    async def used_lanes(self, shard: int) -> set[Lane]:
+        """The lanes of a shard that ever held a task."""
+        names = await self._gateway.command("SMEMBERS", self._shards[shard].lanes, patience=0)
+        return {_lane(name) for name in names}
+
+    async def wait_ready(self, shard: int, lanes: Sequence[Lane], seconds: float) -> Lane | None:
+        """Wait until something may be ready in one of the lanes, for up to ``seconds``, and return that lane.
 
         The group only serves as a bell here: Redis wakes one waiting reader for each new entry, and what the reader is
         given stays in the lane (NOACK leaves nothing pending) until a claim takes it. So nothing is lost if the reader
@@ -149,7 +154,7 @@ class TaskStore:
         ]
         command += ["STREAMS", *streams, *([">"] * len(streams))]
         reply = await self._gateway.wait(shard, *command, seconds=seconds)
-        return bool(reply)
+        return lanes[streams.index(reply[0][0].decode())] if reply else None
 
     async def open_lanes(self, shard: int, lanes: Iterable[Lane]) -> None:
         """Make sure that lanes can be waited for."""
