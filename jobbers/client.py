@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from jobbers.core import ids
@@ -124,8 +125,8 @@ class Client:
         if timeout is not None and timeout < 0:
             raise InvalidInput(f"timeout must be zero or more seconds, got {timeout!r}")
         try:
-            async with asyncio.timeout(timeout):
-                async for status in self._watcher.follow(task_id):
+            async with asyncio.timeout(timeout), aclosing(self._watcher.follow(task_id)) as statuses:
+                async for status in statuses:
                     if status is None:
                         raise _unknown(task_id)
                     if status in FINAL:
@@ -134,7 +135,7 @@ class Client:
             raise WaitTimeout(f"task {task_id} did not end within {timeout} seconds; it goes on") from None
         raise _unknown(task_id)
 
-    def follow(self, task_id: str) -> Any:
+    def follow(self, task_id: str) -> AsyncGenerator[Status | None, None]:
         """An async iterator of statuses: the present one, then one whenever the task moves, until it is final."""
         return self._watcher.follow(task_id)
 

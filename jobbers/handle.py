@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -83,14 +84,15 @@ class TaskHandle(Generic[R]):
         """Where the task is: now, and at each change, until it has ended. Raises :class:`NotFound`."""
         client = await self._client()
         last: Progress | None = None
-        async for _ in client.follow(self.id):
-            record = await client.record(self.id)
-            progress = Progress(record.status, record.step, record.progress, record.liveness)
-            if progress != last:
-                yield progress
-            last = progress
-            if record.status in FINAL:
-                return
+        async with aclosing(client.follow(self.id)) as statuses:
+            async for _ in statuses:
+                record = await client.record(self.id)
+                progress = Progress(record.status, record.step, record.progress, record.liveness)
+                if progress != last:
+                    yield progress
+                last = progress
+                if record.status in FINAL:
+                    return
 
     def __await__(self) -> Generator[Any, None, R]:
         return self.result().__await__()

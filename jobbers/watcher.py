@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from jobbers.core.status import FINAL, Status
 from jobbers.store.inbox import Inbox
@@ -29,7 +29,7 @@ class Watcher:
         for event in self._moved.get(task_id, ()):
             event.set()
 
-    async def follow(self, task_id: str) -> AsyncIterator[Status | None]:
+    async def follow(self, task_id: str) -> AsyncGenerator[Status | None, None]:
         """The present status, then one at each sign of change; ends after a final one. ``None``: no such task."""
         if self._inbox is None:
             self._inbox = Inbox(self._store.connector, [self._store.keys.inbox(self._name)], self._heard)

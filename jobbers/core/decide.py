@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobbers.core.policy import Policy, Retry
+from jobbers.core.policy import NO_RETRY, Policy, Retry
 from jobbers.core.signals import Fail, Snooze
 from jobbers.core.status import Event
 
@@ -46,16 +46,18 @@ def decide(policy: Policy, failures: int, error: BaseException, chance: float) -
         return Decision(Event.SNOOZE, error.delay_ms, error.reason, report=False)
     if isinstance(error, Fail):
         return Decision(Event.FAIL, 0, error.reason, report=True)
-    asked = isinstance(error, Retry)
-    if not asked and not policy.retry.covers(error):
+    rule = policy.retry
+    if isinstance(error, Retry):
+        rule = error if rule is NO_RETRY else rule
+    elif not rule.covers(error):
         return Decision(Event.FAIL, 0, f"{type(error).__name__} is not retried", report=True)
-    if failures >= policy.retry.attempts:
-        reason = f"attempt {failures} of {policy.retry.attempts} failed"
+    reason = f"attempt {failures} of {rule.attempts} failed"
+    if failures >= rule.attempts:
         return Decision(Event.FAIL, 0, reason, report=True)
-    wait = policy.retry.wait_ms(failures, chance)
+    wait = rule.wait_ms(failures, chance)
     if isinstance(error, Retry) and error.after_ms is not None:
         wait = error.after_ms
-    return Decision(Event.RETRY, wait, f"attempt {failures} of {policy.retry.attempts} failed", report=True)
+    return Decision(Event.RETRY, wait, reason, report=True)
 
 
 def decide_unknown_type(task_type: str, snoozes: int) -> Decision:

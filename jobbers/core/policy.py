@@ -33,7 +33,7 @@ class Retry(Signal):
     * ``on``: only these exceptions are retried; ``never``: these are not, even if ``on`` names a base class.
 
     As a signal, ``raise Retry(after=30)`` runs the task again in 30 seconds, and ``raise Retry()`` by its policy's
-    backoff; both use an attempt. Durations are seconds or timedeltas.
+    backoff; both use an attempt. A type without a policy goes by the signal's own. Durations are seconds or timedeltas.
     """
 
     def __init__(

@@ -27,6 +27,7 @@ class Caretaker:
         self._store = store
         self._worker = worker
         self._duties = duties
+        self._leaving = False
         self._bells = [asyncio.Event() for _ in store.shards]
 
     def ring(self, shard: int) -> None:
@@ -35,9 +36,9 @@ class Caretaker:
 
     async def run(self, shard: int) -> None:
         """Care for a shard until cancelled."""
-        due = dict.fromkeys(self._duties, 0.0)
+        due: dict[Duty, float] = dict.fromkeys(self._duties, 0.0)
         guard_until = 0.0
-        while True:
+        while not self._leaving:
             pause = CHECK_SECONDS * random.uniform(0.8, 1.2)
             try:
                 now = time.monotonic()
@@ -63,7 +64,8 @@ class Caretaker:
         return min(CHECK_SECONDS, max(0.0, min(due.values()) - time.monotonic()))
 
     async def leave(self) -> None:
-        """Let others take over at once."""
+        """Do nothing more and let others take over at once."""
+        self._leaving = True
         for shard in range(len(self._store.shards)):
             with contextlib.suppress(StoreError):
                 await self._store.upkeep.drop_duty(shard, GUARD, self._worker)
