@@ -1,0 +1,29 @@
+"""The transition table itself: what it must and must not allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobbers.core.status import FINAL, TRANSITIONS, Event, Status, allows
+
+
+def test_every_event_has_one_row() -> None:
+    assert set(TRANSITIONS) == set(Event)
+
+
+def test_only_a_requeue_leaves_a_final_status() -> None:
+    leaving = {event for event, row in TRANSITIONS.items() if row.sources & FINAL}
+    assert leaving == {Event.REQUEUE}
+
+
+def test_only_a_claim_starts_a_task() -> None:
+    assert [event for event, row in TRANSITIONS.items() if row.target is Status.RUNNING] == [Event.CLAIM]
+
+
+@pytest.mark.parametrize("status", [status for status in Status if not status.final])
+def test_every_unfinished_task_can_be_cancelled(status: Status) -> None:
+    assert allows(Event.CANCEL, status)
+
+
+def test_a_task_that_succeeded_stays_so() -> None:
+    assert not any(allows(event, Status.SUCCEEDED) for event in Event)
