@@ -66,7 +66,7 @@ $(VENV)/.oldest: $(VENV)/.developing
 	@touch $@
 
 .PHONY: demo
-demo: $(VENV)/.running ## See it work: a server, workers and the page, all of them here
+demo: $(VENV)/.running ## See it work: a server, two workers and the API, on real input
 	@$(BIN)/jobbers demo $(ARGS)
 
 # Tests start servers of their own and must never see yours.
@@ -134,6 +134,8 @@ check: format-check lint types imports ## All gates, then every test: what CI ru
 
 .PHONY: bench-setup
 bench-setup: $(VENV)/.running $(PEERS:%=.venv-bench/%/.running) ## Install the peers that benchmarks compare with
+	@if command -v npm > /dev/null; then cd benchmarks/bullmq && npm install --silent --no-audit --no-fund; \
+	  else echo 'no npm: BullMQ is left out'; fi
 
 .venv-bench/%/.running: benchmarks/requirements/%.txt
 	@mkdir -p .venv-bench
