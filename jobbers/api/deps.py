@@ -1,0 +1,68 @@
+"""What routes are given: the app that their router was made for, its client and its inspector."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
+
+from jobbers.app import Jobbers
+from jobbers.client import Client
+from jobbers.core.ids import check_id
+from jobbers.core.names import check_name
+from jobbers.inspector import MAX_PAGE, Inspector
+
+
+def bound(app: Jobbers) -> Any:
+    """The dependency of a whole router that says which app its routes serve."""
+
+    async def bind(request: Request) -> None:
+        request.state.jobbers = app
+
+    return Depends(bind)
+
+
+async def _app(request: Request) -> Jobbers:
+    app: Jobbers = request.state.jobbers
+    return app
+
+
+async def _client(request: Request) -> Client:
+    return await (await _app(request)).client()
+
+
+async def _inspector(request: Request) -> Inspector:
+    return await (await _app(request)).inspector()
+
+
+async def _stopping(request: Request) -> asyncio.Event:
+    event = getattr(request.app.state, "jobbers_stopping", None)
+    return event if isinstance(event, asyncio.Event) else asyncio.Event()
+
+
+def _queue(value: str) -> str:
+    return check_name(value, "the queue")
+
+
+TheApp = Annotated[Jobbers, Depends(_app)]
+TheClient = Annotated[Client, Depends(_client)]
+TheInspector = Annotated[Inspector, Depends(_inspector)]
+Stopping = Annotated[asyncio.Event, Depends(_stopping)]
+"""Set when the server begins to stop: whoever waits for long answers now."""
+
+TaskId = Annotated[
+    str, AfterValidator(check_id), Path(description="Id of a task.", examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
+]
+QueueName = Annotated[str, AfterValidator(_queue), Path(description="Name of a queue.", examples=["default"])]
+TypeFilter = Annotated[str | None, Query(alias="type", description="Only tasks of this type.")]
+QueueFilter = Annotated[str | None, Query(description="Only tasks of this queue.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[0-9][0-9A-Za-z/:._-]{0,99}$",
+        description="The cursor of the page before; opaque.",
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="About how many tasks a page may have.")]

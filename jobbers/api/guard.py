@@ -1,0 +1,66 @@
+"""What a whole application adds around the routes, as plain ASGI middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jobbers.api.errors import HEADERS, respond, shape
+from jobbers.api.route import MAX_BODY_KEY
+
+
+class Guard:
+    """Sets the limit of bodies and the headers of all responses, answers what nobody foresaw, and refuses foreign host
+    names.
+
+    ``hosts`` are the names (without ports) under which the server may be called; ``None`` allows any. A server that
+    listens on loopback needs this: a page in a browser there can make its own host name point to loopback, and would
+    then speak to us as if it were ours.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int, hosts: Collection[str] | None) -> None:
+        self._app = app
+        self._max_body = max_body
+        self._hosts = None if hosts is None else {_bare(host) for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+        if self._hosts is not None and host_name(host) not in self._hosts:
+            refusal = shape(421, "wrong_host", "this server is not to be called by that host name")
+            await refusal(scope, receive, send)
+            return
+        scope[MAX_BODY_KEY] = self._max_body
+        started = False
+
+        async def protected(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, protected)
+        except Exception as error:
+            if started:
+                raise
+            await respond(error, f"{scope['method']} {scope['path']}")(scope, receive, send)
+
+
+def host_name(header: str) -> str:
+    """The name in a ``Host`` header, without its port and, of an IPv6 address, without its brackets."""
+    if header.startswith("["):
+        return _bare(header.partition("]")[0])
+    return _bare(header.partition(":")[0])
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()

@@ -1,0 +1,112 @@
+"""How a request is read: bounded, JSON only, and what we refuse leaves in the one shape of errors.
+
+This is done by the route and not by middleware, so that it also holds where people include our router in an
+application of their own. What their dependencies raise is theirs to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+
+from jobbers.api.errors import HEADERS, ApiError, respond
+from jobbers.core.payload import MAX_DEPTH, check_shape
+from jobbers.errors import JobbersError, PayloadTooLarge
+
+MAX_BODY = 8 * 1024 * 1024
+MAX_BODY_KEY = "jobbers.max_body"
+"""Where the middleware of a whole application leaves another limit in the scope of a request."""
+BODY_SECONDS = 30.0
+"""A body that has not come by then will not be waited for."""
+_WRITES = frozenset({"POST", "PUT", "PATCH"})
+
+
+class ApiRoute(APIRoute):
+    """A route of this API."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See FastAPI: the handler of this route, in our wrapping."""
+        handle = super().get_route_handler()
+
+        async def shaped(request: Request) -> Response:
+            try:
+                if request.method in _WRITES:
+                    _require_json(request)
+                response = await handle(JsonRequest(request.scope, request.receive))
+            except (ApiError, JobbersError, RequestValidationError) as error:
+                return respond(error, f"{request.method} {request.url.path}")
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
+
+        return shaped
+
+
+class JsonRequest(Request):
+    """A request whose body is bounded in size, time and depth, and is strict JSON: no NaN, no broken text."""
+
+    _bytes: bytes | None = None
+
+    async def body(self) -> bytes:
+        """See Starlette. Raises :class:`ApiError`."""
+        if self._bytes is None:
+            limit = self.scope.get(MAX_BODY_KEY, MAX_BODY)
+            declared = self.headers.get("content-length", "")
+            if declared.isdecimal() and int(declared[:20]) > limit:
+                raise _too_large(limit)
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    self._bytes = await self._read(limit)
+            except TimeoutError:
+                raise ApiError(
+                    408, "body_too_slow", f"the body did not come within {BODY_SECONDS:g} s"
+                ) from None
+        return self._bytes
+
+    async def _read(self, limit: int) -> bytes:
+        chunks = bytearray()
+        async for chunk in self.stream():
+            chunks += chunk
+            if len(chunks) > limit:
+                raise _too_large(limit)
+        return bytes(chunks)
+
+    async def json(self) -> Any:
+        """See Starlette. Raises :class:`ApiError`."""
+        try:
+            value = from_json(await self.body(), allow_inf_nan=False)
+            check_shape(value)
+        except PayloadTooLarge:
+            raise _too_deep() from None
+        except ValueError as error:
+            if "recursion limit" in str(error):
+                raise _too_deep() from None
+            raise ApiError(400, "malformed_json", f"the body is not JSON: {error}") from None
+        return value
+
+
+def _require_json(request: Request) -> None:
+    """Refuse what a form on somebody else's page could send without asking the browser's permission first."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "send the header 'Content-Type: application/json', also with an empty body",
+        )
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "body_too_large", f"the body may have up to {limit:,} bytes")
+
+
+def _too_deep() -> ApiError:
+    return ApiError(
+        422, "nested_too_deeply", f"the body is nested deeper than {MAX_DEPTH} levels: flatten it"
+    )

@@ -1,0 +1,215 @@
+"""Submit, read, wait, cancel, requeue."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, NoReturn
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic_core import to_json
+
+from jobbers.api import deps
+from jobbers.api.errors import ApiError, documented
+from jobbers.api.route import ApiRoute
+from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
+from jobbers.api.submit import load_edit, prepare, prepare_all, submit_all
+from jobbers.api.task_views import (
+    Cancelled,
+    ResultView,
+    StatusView,
+    Submitted,
+    SubmittedBatch,
+    TaskPageView,
+    TaskSummary,
+    TaskView,
+)
+from jobbers.api.values import to_json_value
+from jobbers.api.waiting import wait_for
+from jobbers.client import Client
+from jobbers.core.payload import Undecodable, unpack
+from jobbers.core.status import Status
+from jobbers.errors import NotFound, TaskCancelled, TaskFailed
+from jobbers.inspector import Inspector
+from jobbers.store.inspect import Outcome
+
+LONGEST_WAIT = 60.0
+LARGE = 256 * 1024
+"""Results of more bytes than this are turned into JSON in a thread."""
+
+router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute, responses=documented(422))
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=Submitted,
+    responses={
+        **documented(400, 413, 415, 507),
+        200: {"model": Submitted, "description": "There was such a task already."},
+    },
+)
+async def submit(
+    app: deps.TheApp, client: deps.TheClient, submission: Submission, response: Response
+) -> Submitted:
+    """Submit a task.
+
+    Once this is answered, the task server has it. With an `id` of your own the call can be repeated when its answer was
+    lost: the task is made once.
+    """
+    (submitted,) = await submit_all(client, [prepare(app, submission)])
+    if not submitted.created:
+        response.status_code = 200
+    return submitted
+
+
+@router.post(
+    "/batch",
+    status_code=201,
+    response_model=SubmittedBatch,
+    responses={
+        **documented(400, 413, 415, 507),
+        200: {"model": SubmittedBatch, "description": "There were all these tasks already."},
+    },
+)
+async def submit_batch(
+    app: deps.TheApp, client: deps.TheClient, batch: Batch, response: Response
+) -> SubmittedBatch:
+    """Submit up to 1,000 tasks.
+
+    All are checked before any is written; an error names the first that is wrong, as in `tasks[3]`. They are written in
+    few calls, not in one: if the task server fails in between, some may be there. With `id`s of your own the batch can
+    be repeated.
+    """
+    submitted = await submit_all(client, prepare_all(app, batch.tasks))
+    if not any(task.created for task in submitted):
+        response.status_code = 200
+    return SubmittedBatch(tasks=submitted)
+
+
+@router.get("", response_model=TaskPageView)
+async def list_tasks(
+    inspector: deps.TheInspector,
+    status: Annotated[Status, Query(description="Tasks in this status.")],
+    type: deps.TypeFilter = None,
+    queue: deps.QueueFilter = None,
+    cursor: deps.Cursor = None,
+    limit: deps.Limit = 50,
+) -> TaskPageView:
+    """List tasks in a status.
+
+    Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; the others all.
+    """
+    return await page(inspector, status, type=type, queue=queue, cursor=cursor, limit=limit)
+
+
+@router.get("/{task_id}", response_model=TaskView, responses=documented(404))
+async def read(inspector: deps.TheInspector, task_id: deps.TaskId) -> TaskView:
+    """All that is known of a task."""
+    return TaskView.of(await inspector.task(task_id))
+
+
+@router.get(
+    "/{task_id}/result",
+    response_model=ResultView,
+    responses={
+        **documented(404, 409, 410, 502),
+        202: {"model": StatusView, "description": "Not yet: ask again, after `Retry-After` seconds."},
+    },
+)
+async def result(
+    client: deps.TheClient,
+    request: Request,
+    stopping: deps.Stopping,
+    task_id: deps.TaskId,
+    timeout: Annotated[
+        float,
+        Query(
+            ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="How many seconds to wait for the end."
+        ),
+    ] = 0,
+) -> Response:
+    """What a task returned; waits for its end if it is asked to.
+
+    A task that failed, was cancelled or skipped answers 409, and the code says which: it will never have a result
+    (unless it is requeued).
+    """
+    outcome = await client.outcome(task_id)
+    if timeout > 0 and not outcome.status.final:
+        await wait_for(client.wait(task_id, timeout), request, stopping)
+        outcome = await client.outcome(task_id)
+    if not outcome.status.final:
+        waiting = {"id": task_id, "status": outcome.status}
+        return JSONResponse(waiting, 202, headers={"Retry-After": "1"})
+    if outcome.status is not Status.SUCCEEDED:
+        await _refuse(client, task_id, outcome)
+    try:
+        packed = await client.result_bytes(outcome)
+    except NotFound as error:
+        raise ApiError(410, "result_expired", str(error)) from None
+    large = len(packed) > LARGE
+    body = await asyncio.to_thread(_encode, task_id, packed) if large else _encode(task_id, packed)
+    return Response(body, media_type="application/json")
+
+
+@router.post("/{task_id}/cancel", response_model=Cancelled, responses=documented(400, 404, 413, 415))
+async def cancel(
+    inspector: deps.TheInspector, task_id: deps.TaskId, cancellation: Cancellation | None = None
+) -> Cancelled:
+    """End a task now, in whatever status it is; the worker of a running one is told.
+
+    It is no error if the task had ended before: `cancelled` is false then.
+    """
+    reason = (cancellation or Cancellation()).reason
+    ended = (await inspector.cancel([task_id], reason))[task_id]
+    if ended is None:
+        raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
+    return Cancelled(id=task_id, cancelled=ended)
+
+
+@router.post(
+    "/{task_id}/requeue", response_model=StatusView, responses=documented(400, 404, 409, 413, 415, 507)
+)
+async def requeue(
+    app: deps.TheApp, inspector: deps.TheInspector, task_id: deps.TaskId, edit: Edit | None = None
+) -> StatusView:
+    """Give a failed or cancelled task a new life, with all its attempts, and with other arguments if any are given."""
+    if edit is not None and edit.given:
+        args, kwargs = load_edit(app, await inspector.task(task_id), edit)
+        await inspector.requeue(task_id, args=args, kwargs=kwargs)
+    else:
+        await inspector.requeue(task_id)
+    return StatusView(id=task_id, status=Status.QUEUED)
+
+
+async def page(
+    inspector: Inspector,
+    status: Status,
+    *,
+    type: str | None,
+    queue: str | None,
+    cursor: str | None,
+    limit: int,
+) -> TaskPageView:
+    """A page of tasks in a status."""
+    found = await inspector.tasks(status, type=type, queue=queue, cursor=cursor, limit=limit)
+    return TaskPageView(tasks=[TaskSummary.of(record) for record in found.tasks], cursor=found.cursor)
+
+
+async def _refuse(client: Client, task_id: str, outcome: Outcome) -> NoReturn:
+    """Say why a task that has ended has no result. Raises :class:`TaskFailed` and its like."""
+    if outcome.status is Status.CANCELLED:
+        raise TaskCancelled(f"task {task_id} was cancelled: {outcome.reason}")
+    if outcome.status is Status.SKIPPED:
+        raise ApiError(409, "task_skipped", f"task {task_id} was skipped: its branch was not taken")
+    errors = (await client.record(task_id)).errors
+    last = f": {errors[-1].type}: {errors[-1].message}" if errors else ""
+    raise TaskFailed(f"task {task_id} failed: {outcome.reason}{last}", task_id=task_id, reason=outcome.reason)
+
+
+def _encode(task_id: str, packed: bytes) -> bytes:
+    try:
+        value = unpack(packed)
+    except Undecodable:
+        raise ApiError(502, "undecodable_result", "the stored result is not one that can be read") from None
+    return to_json({"id": task_id, "status": Status.SUCCEEDED, "result": to_json_value(value)})

@@ -1,0 +1,176 @@
+"""What callers send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from jobbers.core.ids import check_id
+from jobbers.core.names import check_name, check_unique_key
+from jobbers.core.policy import HIGHEST_PRIORITY, LOWEST_PRIORITY
+
+MAX_BATCH = 1_000
+MAX_REASON = 500
+HUNDRED_YEARS = 100 * 365 * 86_400
+
+
+def _name(what: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        return check_name(value, what)
+
+    return check
+
+
+def _only_text(value: object) -> object:
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError(
+        "must be a time in ISO 8601, with its offset"
+    )  # not a number: of seconds or milliseconds?
+
+
+def _until(value: object) -> object:
+    if value in ("started", "finished"):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= HUNDRED_YEARS:
+        return value
+    raise ValueError("must be 'started', 'finished' or a number of seconds")
+
+
+Id = Annotated[str, AfterValidator(check_id)]
+QueueText = Annotated[str, AfterValidator(_name("the queue"))]
+TypeText = Annotated[str, AfterValidator(_name("the task type"))]
+Seconds = Annotated[float, Field(ge=0, le=HUNDRED_YEARS, strict=True, allow_inf_nan=False)]
+SomeSeconds = Annotated[float, Field(gt=0, le=HUNDRED_YEARS, strict=True, allow_inf_nan=False)]
+Arguments = Annotated[list[Any], Field(description="Positional arguments, in order.")]
+Keywords = Annotated[dict[str, Any], Field(description="Arguments by name.")]
+Reason = Annotated[str, Field(max_length=MAX_REASON, description="Kept with the task.")]
+
+
+class Sent(BaseModel):
+    """Base of all that is sent: a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class UniqueKey(Sent):
+    """Of tasks with the same unique key only one is accepted at a time."""
+
+    key: Annotated[str, AfterValidator(check_unique_key)] = Field(examples=["invoice-4711"])
+    until: Annotated[Literal["started", "finished"] | float, BeforeValidator(_until)] = Field(
+        "finished",
+        description="How long the key is held: until the task started or finished, or for so many seconds.",
+    )
+
+
+class Submission(Sent):
+    """A task to submit. Arguments are checked against the annotations of the task type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "resize", "kwargs": {"image": "cat.png", "width": 640}, "delay": 5}]
+        }
+    )
+
+    type: TypeText = Field(description="Name of a registered task type.", examples=["resize"])
+    args: Arguments = []
+    kwargs: Keywords = {}
+    id: Id | None = Field(
+        None,
+        description="A ULID of your own. Submitting it again changes nothing, so a call whose answer was lost can "
+        "safely be repeated.",
+    )
+    queue: QueueText | None = Field(None, description="Another queue than that of the task type.")
+    priority: Annotated[int, Field(strict=True, ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY)] | None = Field(
+        None, description="From 0 (last) to 9 (first)."
+    )
+    delay: Seconds | None = Field(None, description="Seconds from now until the task is due.")
+    at: Annotated[AwareDatetime, BeforeValidator(_only_text)] | None = Field(
+        None,
+        description="When the task is due, in ISO 8601 with an offset.",
+        examples=["2030-01-01T06:00:00Z"],
+    )
+    deadline: SomeSeconds | None = Field(
+        None, description="Longest wait, in seconds, from now to the task's start."
+    )
+    unique: UniqueKey | None = None
+    headers: dict[str, str] | None = Field(None, description="Text that travels along with the task.")
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if self.delay is not None and self.at is not None:
+            raise ValueError("give a delay or a time (at), not both")
+        return self
+
+
+class Batch(Sent):
+    """Tasks to submit together. All are checked before any is written."""
+
+    tasks: list[Submission] = Field(min_length=1, max_length=MAX_BATCH)
+
+    @model_validator(mode="after")
+    def _distinct_ids(self) -> Self:
+        seen: dict[str, int] = {}
+        for index, task in enumerate(self.tasks):
+            if task.id is not None and seen.setdefault(task.id, index) != index:
+                raise ValueError(f"tasks[{index}].id is that of tasks[{seen[task.id]}] already")
+        return self
+
+
+class Cancellation(Sent):
+    """Why a task is cancelled."""
+
+    reason: Reason = "cancelled by an operator"
+
+
+class Edit(Sent):
+    """Other arguments for a new life. If either is given, both replace those that the task had."""
+
+    args: Arguments | None = None
+    kwargs: Keywords | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there are other arguments."""
+        return self.args is not None or self.kwargs is not None
+
+
+class Selection(Sent):
+    """Dead letters: by their ids; or those of a type, of a queue, or of both; or all."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH)] | None = None
+    type: str | None = Field(None, description="Those of this task type.")
+    queue: str | None = Field(None, description="Those of this queue.")
+    all: bool = Field(False, strict=True, description="All there are: must be said.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        filtered = self.type is not None or self.queue is not None
+        if [self.ids is not None, filtered, self.all].count(True) != 1:
+            raise ValueError("say which dead letters: 'ids', or 'type' and 'queue', or 'all': true")
+        return self
+
+
+class RequeueSelection(Selection, Edit):
+    """Dead letters to give a new life; a single one by its id may get other arguments."""
+
+    limit: Annotated[int, Field(strict=True, ge=1, le=100_000)] = Field(
+        1_000, description="How many to requeue at most, of those that a type, a queue or `all` selects."
+    )
+
+    @model_validator(mode="after")
+    def _one_edit(self) -> Self:
+        if self.given and (self.ids is None or len(self.ids) != 1):
+            raise ValueError("other arguments need exactly one id")
+        return self

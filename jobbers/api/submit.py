@@ -1,0 +1,136 @@
+"""From submissions to tasks: everything is checked and encoded first, then written in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from jobbers.api.errors import ANSWERS, ApiError, log
+from jobbers.api.schemas import Edit, Submission
+from jobbers.api.task_views import Submitted
+from jobbers.api.values import from_json_value
+from jobbers.app import Jobbers
+from jobbers.client import Client, encode_arguments
+from jobbers.core.policy import Unique
+from jobbers.core.status import Status
+from jobbers.core.task import Placement, TaskRecord, TaskSpec
+from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
+from jobbers.task_type import TaskType
+
+
+class Prepared(NamedTuple):
+    """A task that may be written. ``chosen``: its id came from the caller, so it may be there already."""
+
+    spec: TaskSpec
+    chosen: bool
+
+
+def prepare(app: Jobbers, submission: Submission) -> Prepared:
+    """Check and encode one submission. Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds."""
+    task_type = app.find(submission.type)
+    args, kwargs = load(task_type, submission.args, submission.kwargs)
+    unique = submission.unique
+    submitter = task_type.options(
+        id=submission.id,
+        queue=submission.queue,
+        priority=submission.priority,
+        delay=submission.delay,
+        at=submission.at,
+        deadline=submission.deadline,
+        unique=None if unique is None else Unique(unique.key, unique.until),
+        headers=submission.headers,
+    )
+    return Prepared(submitter.spec(args, kwargs), submission.id is not None)
+
+
+def prepare_all(app: Jobbers, submissions: Iterable[Submission]) -> list[Prepared]:
+    """Check and encode many. Raises :class:`ApiError` that names the index of the first that is wrong."""
+    prepared = []
+    placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
+    for index, submission in enumerate(submissions):
+        try:
+            spec, chosen = prepare(app, submission)
+            shared = placements.setdefault(spec.placement.head, spec.placement)
+            prepared.append(Prepared(replace(spec, placement=shared), chosen))
+        except (InvalidInput, UnknownTaskType) as error:
+            where = f"tasks[{index}]"
+            inner = error.parameter if isinstance(error, InvalidArgument) else None
+            status = ANSWERS[error.code].status
+            parameter = f"{where}.{inner}" if inner else where
+            raise ApiError(status, error.code, f"{where}: {error}", parameter) from None
+    return prepared
+
+
+def load(
+    task_type: TaskType[Any, Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments that came as JSON, as the function wants them. Raises :class:`InvalidArgument`."""
+    return task_type.signature.load(
+        [from_json_value(value) for value in args],
+        {name: from_json_value(value) for name, value in kwargs.items()},
+    )
+
+
+def load_edit(app: Jobbers, record: TaskRecord, edit: Edit) -> tuple[list[Any], dict[str, Any]]:
+    """Other arguments for a task that exists. Raises :class:`UnknownTaskType`, :class:`InvalidArgument`,
+    :class:`PayloadTooLarge`."""
+    task_type = app.find(record.type)
+    args, kwargs = load(task_type, edit.args or [], edit.kwargs or {})
+    task_type.signature.check(args, kwargs)
+    encode_arguments(record.type, args, kwargs, record.headers, task_type.max_payload)
+    return args, kwargs
+
+
+async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitted]:
+    """Write tasks and tell what became of each.
+
+    What there was before is read before, so that no read can fail after the write and make it look undone.
+    """
+    specs = [task.spec for task in tasks]
+    before = await _statuses(client, [task.spec.id for task in tasks if task.chosen])
+    now = await client.store.inspect.now_ms() if any(spec.placement.at_ms for spec in specs) else 0
+    pairs = list(zip(specs, await _write(client, specs), strict=True))
+    fresh = {
+        spec.id: _first_status(spec, now)
+        for spec, task_id in pairs
+        if task_id == spec.id and task_id not in before
+    }
+    known = before | fresh
+    known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
+    return [
+        Submitted(id=task_id, status=known.get(task_id), created=task_id == spec.id and task_id in fresh)
+        for spec, task_id in pairs
+    ]
+
+
+async def _write(client: Client, specs: Sequence[TaskSpec]) -> list[str]:
+    try:
+        if len(specs) > 1:
+            return await client.submit(specs)
+        return [await client.submit_one(specs[0])]
+    except StoreError as error:
+        if len(specs) == 1 and not isinstance(error, UnknownOutcome):
+            raise
+        log.error("a submission of %d tasks: %s", len(specs), error)
+        if len(specs) == 1:
+            left = f"the task may or may not exist: submit it again with the id {specs[0].id}, which makes it once"
+        else:
+            left = "any of the tasks may exist: submit them again if all have ids of your own; others could be made twice"
+        raise ApiError(
+            ANSWERS[error.code].status, error.code, f"the task server failed, and {left}"
+        ) from None
+
+
+async def _statuses(client: Client, ids: Sequence[str]) -> dict[str, Status]:
+    if not ids:
+        return {}
+    outcomes = await client.store.inspect.outcomes(ids)
+    return {
+        task_id: outcome.status for task_id, outcome in zip(ids, outcomes, strict=True) if outcome is not None
+    }
+
+
+def _first_status(spec: TaskSpec, now: int) -> Status:
+    placement = spec.placement
+    return Status.SCHEDULED if placement.delay_ms or placement.at_ms > now else Status.QUEUED

@@ -1,0 +1,142 @@
+"""What callers get to see of queues, task types and workers."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jobbers.api.task_views import View
+from jobbers.core.policy import Policy
+from jobbers.errors import ConfigError
+from jobbers.task_type import TaskType
+
+
+class QueueView(View):
+    """A queue as it stands."""
+
+    name: str
+    depth: int = Field(description="How many tasks are ready.")
+    oldest_seconds: float = Field(description="How long the oldest of them has been ready.")
+    paused: bool
+    by_priority: dict[int, int] = Field(description="The depth by priority.", examples=[{"5": 12}])
+
+
+class QueueList(View):
+    """All queues."""
+
+    queues: list[QueueView]
+
+
+class Pause(View):
+    """Whether a queue gives its tasks out."""
+
+    name: str
+    paused: bool
+
+
+class RetryView(View):
+    """How often and when a failed task runs again; durations in seconds."""
+
+    attempts: int
+    backoff: str
+    delay: float
+    cap: float
+    jitter: bool
+
+
+class PolicyView(View):
+    """What a task type fixes for its tasks; durations in seconds."""
+
+    queue: str
+    priority: int
+    retry: RetryView
+    execution: str
+    on_shutdown: str
+    timeout: float | None
+    heartbeat: float | None
+    deadline: float | None
+    slow_after: float | None
+    retention: float
+    failed_retention: float
+
+
+class TaskTypeView(View):
+    """A task type that this service can submit."""
+
+    name: str
+    description: str = Field(description="What its function's documentation says.")
+    policy: PolicyView
+    parameters: dict[str, Any] | None = Field(
+        description="JSON schema of its arguments by name; `null` when its annotations cannot be resolved."
+    )
+
+    @classmethod
+    def of(cls, task_type: TaskType[Any, Any]) -> TaskTypeView:
+        """The view of a task type."""
+        try:
+            parameters = task_type.signature.json_schema()
+        except ConfigError:
+            parameters = None
+        return cls(
+            name=task_type.name,
+            description=inspect.getdoc(task_type.function) or "",
+            policy=_policy(task_type.policy),
+            parameters=parameters,
+        )
+
+
+def _policy(policy: Policy) -> PolicyView:
+    retry = policy.retry
+    return PolicyView(
+        queue=policy.queue,
+        priority=policy.priority,
+        retry=RetryView(
+            attempts=retry.attempts,
+            backoff=retry.backoff,
+            delay=retry.delay_ms / 1000,
+            cap=retry.cap_ms / 1000,
+            jitter=retry.jitter,
+        ),
+        execution=policy.execution,
+        on_shutdown=policy.on_shutdown,
+        timeout=_seconds(policy.timeout_ms),
+        heartbeat=_seconds(policy.heartbeat_ms),
+        deadline=_seconds(policy.deadline_ms),
+        slow_after=_seconds(policy.slow_ms),
+        retention=policy.retention_ms / 1000,
+        failed_retention=policy.failed_retention_ms / 1000,
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+class TaskTypeList(View):
+    """All task types of this service's app."""
+
+    task_types: list[TaskTypeView]
+
+
+class WorkerView(View):
+    """A worker that is alive or was a short while ago."""
+
+    id: str
+    seen: datetime
+    silent_seconds: float
+    facts: dict[str, str] = Field(description="What it says of itself.")
+
+
+class WorkerList(View):
+    """All workers."""
+
+    workers: list[WorkerView]
+
+
+class Health(View):
+    """That something is well."""
+
+    status: Literal["ok"]

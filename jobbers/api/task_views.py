@@ -1,0 +1,168 @@
+"""What callers get to see of tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobbers.api.values import to_json_list, to_json_object
+from jobbers.core.status import Status
+from jobbers.core.task import AttemptError, TaskRecord
+
+_ID = Field(examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
+
+
+class View(BaseModel):
+    """Base of all that is answered; made from what it shows."""
+
+    model_config = ConfigDict(from_attributes=True, ser_json_inf_nan="null")
+
+
+class Submitted(View):
+    """What became of a submission."""
+
+    id: str = _ID
+    status: Status | None = Field(description="`null`: the task has ended, and its record has expired.")
+    created: bool = Field(
+        description="False when there was a task already: with this id, or holding the unique key (its id is given)."
+    )
+
+
+class SubmittedBatch(View):
+    """What became of each submission, in order."""
+
+    tasks: list[Submitted]
+
+
+class StatusView(View):
+    """Where a task stands."""
+
+    id: str = _ID
+    status: Status
+
+
+class ResultView(View):
+    """What a task returned."""
+
+    id: str = _ID
+    status: Literal[Status.SUCCEEDED]
+    result: Any = Field(description='What the function returned. Bytes are `{"$base64": "…"}`.')
+
+
+class Cancelled(View):
+    """What became of a cancellation."""
+
+    id: str = _ID
+    cancelled: bool = Field(description="False when the task had ended before.")
+
+
+class ErrorSummary(View):
+    """How the last attempt went wrong."""
+
+    attempt: int
+    type: str = Field(examples=["ValueError"])
+    message: str
+
+
+class AttemptErrorView(ErrorSummary):
+    """How one attempt went wrong. The times are of the worker's clock."""
+
+    traceback: str
+    worker: str
+    started: datetime
+    ended: datetime
+
+
+class TaskSummary(View):
+    """A task in a list. Times are of the task server's clock."""
+
+    id: str = _ID
+    type: str
+    status: Status
+    queue: str
+    priority: int
+    created: datetime
+    due: datetime | None
+    deadline: datetime | None = Field(description="The latest start.")
+    started: datetime | None
+    finished: datetime | None
+    attempt: int = Field(description="How many executions have begun.")
+    crashes: int = Field(description="How many of them ended with their worker.")
+    snoozes: int = Field(description="How often it was put back without using an attempt.")
+    reason: str | None = Field(description="Why it stands where it stands.")
+    worker: str | None
+    step: str | None
+    progress: float | None = Field(description="From 0 to 1.")
+    heartbeat: datetime | None
+    liveness: str | None = Field(description="Of a running task: `running`, `slow` or `stalled`.")
+    unique_key: str | None
+    error: ErrorSummary | None = Field(description="The last one.")
+
+    @classmethod
+    def of(cls, record: TaskRecord) -> TaskSummary:
+        """The summary of a record."""
+        return cls.model_validate(_fields(record))
+
+
+class TaskView(TaskSummary):
+    """All that is known of a task."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    headers: dict[str, Any]
+    errors: list[AttemptErrorView] = Field(description="Of all attempts that are still kept, oldest first.")
+
+    @classmethod
+    def of(cls, record: TaskRecord) -> TaskView:
+        """The view of a record."""
+        return cls.model_validate(
+            _fields(record)
+            | {
+                "args": to_json_list(record.arguments),
+                "kwargs": to_json_object(record.keywords),
+                "headers": to_json_object(record.headers),
+                "errors": record.errors,
+            }
+        )
+
+
+_SHARED = [field.name for field in dataclasses.fields(TaskRecord) if field.name in TaskSummary.model_fields]
+
+
+def _fields(record: TaskRecord) -> dict[str, Any]:
+    errors: list[AttemptError] = list(record.errors)
+    return {name: getattr(record, name) for name in _SHARED} | {"error": errors[-1] if errors else None}
+
+
+class TaskPageView(View):
+    """A page of tasks."""
+
+    tasks: list[TaskSummary]
+    cursor: str | None = Field(
+        description="Leads to the next page. A page may be short, even empty: as long as there is a cursor, there may "
+        "be more."
+    )
+
+
+class Refusal(View):
+    """A dead letter that was not requeued, and why."""
+
+    id: str = _ID
+    code: str = Field(examples=["not_found"])
+    message: str
+
+
+class Requeued(View):
+    """What became of a requeue."""
+
+    requeued: int
+    refused: list[Refusal]
+
+
+class Dropped(View):
+    """How many dead letters were deleted."""
+
+    dropped: int
