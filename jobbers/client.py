@@ -6,15 +6,13 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any
 
 from jobbers.core import ids
-from jobbers.core.payload import pack_envelope
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
-from jobbers.errors import InvalidId, InvalidInput, NotFound, PayloadTooLarge, WaitTimeout
+from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
@@ -31,23 +29,6 @@ def new_id(unique: str | None = None) -> str:
     """A new task id (a ULID). With a unique key, one that lives in the shard of that key."""
     task_id = ids.make_id(time.time_ns() // 1_000_000, _chance.getrandbits(80))
     return ids.with_tail(task_id, ids.unique_tail(unique)) if unique else task_id
-
-
-def encode_arguments(
-    task_type: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    headers: Mapping[str, str] | None,
-    limit: int,
-) -> bytes:
-    """The envelope of a task. Raises :class:`PayloadTooLarge` above ``limit`` bytes, :class:`InvalidArgument`."""
-    envelope = pack_envelope(list(args), dict(kwargs), headers)
-    if len(envelope) > limit:
-        raise PayloadTooLarge(
-            f"the arguments of task {task_type!r} take {len(envelope):,} bytes and the limit is {limit:,}: pass a "
-            "reference to where the data lies, or raise the setting max_payload"
-        )
-    return envelope
 
 
 class Client:
@@ -88,15 +69,24 @@ class Client:
             batch, self._waiting = self._waiting, []
             try:
                 got = await self.submit([spec for spec, _ in batch])
-            except Exception as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+            except Exception:
+                # Some may have been written. Submitting an id again is harmless, so each caller is told its own truth.
+                await asyncio.gather(*(self._send_alone(spec, future) for spec, future in batch))
                 continue
             for (_, future), task_id in zip(batch, got, strict=True):
                 if not future.done():
                     future.set_result(task_id)
         self._sending = False
+
+    async def _send_alone(self, spec: TaskSpec, future: asyncio.Future[str]) -> None:
+        try:
+            task_id = await self.store.tasks.submit_one(spec)
+        except Exception as error:
+            if not future.done():
+                future.set_exception(error)
+        else:
+            if not future.done():
+                future.set_result(task_id)
 
     async def outcome(self, task_id: str) -> Outcome:
         """How a task stands. Raises :class:`NotFound`."""

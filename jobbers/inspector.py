@@ -9,7 +9,7 @@ from typing import Any
 
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
-from jobbers.core.payload import pack_envelope
+from jobbers.core.payload import encode_arguments
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
@@ -58,7 +58,8 @@ class Inspector:
         limit: int = 50,
     ) -> TaskPage:
         """Tasks in a status, optionally of one type or queue. ``cursor`` is that of the page before; ``limit`` from 1 to
-        500. A page may be short, or run a little over its limit; there is more as long as it has a cursor."""
+        500. A page may be short, or run a little over its limit; there is more as long as it has a cursor. Long arguments
+        and all errors but the last are left out: see :meth:`task`."""
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
         found: list[TaskRecord] = []
@@ -68,7 +69,7 @@ class Inspector:
                 page = await self.store.inspect.list_ids(status, queue, cursor, limit - len(found))
             except ValueError:
                 raise InvalidInput("the cursor is not one that a page of this list gave") from None
-            records = await self.store.inspect.records(page.ids)
+            records = await self.store.inspect.records(page.ids, brief=True)
             looked_at += max(1, len(page.ids))
             found += [
                 record
@@ -128,12 +129,18 @@ class Inspector:
         kwargs: Mapping[str, Any] | None = None,
         reason: str = "requeued by an operator",
     ) -> None:
-        """Give a failed or cancelled task a new life, with other arguments if any are given. Raises :class:`NotFound`,
-        :class:`Conflict`."""
+        """Give a failed or cancelled task a new life, with other arguments or keywords where they are given. Raises
+        :class:`NotFound`, :class:`Conflict`, :class:`PayloadTooLarge`."""
         envelope = b""
         if args is not None or kwargs is not None:
             record = await self.task(task_id)
-            envelope = pack_envelope(list(args or ()), dict(kwargs or {}), record.headers)
+            envelope = encode_arguments(
+                record.type,
+                record.arguments if args is None else args,
+                record.keywords if kwargs is None else kwargs,
+                record.headers,
+                self._settings.max_payload,
+            )
         before = (await self.store.tasks.requeue({check_id(task_id): envelope}, reason))[check_id(task_id)]
         if before is None:
             raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
@@ -165,19 +172,14 @@ class Inspector:
         return dropped
 
     async def _dead(self, type: str | None, queue: str | None) -> AsyncIterator[list[str]]:
-        """Pages of ids of dead letters. What a page listed is gone from the index or is skipped afterwards."""
-        seen: set[str] = set()
+        """Pages of ids of dead letters. Those of a page may be gone from the index before the next is read."""
         cursor: str | None = None
-        ids: list[str] = []
         while True:
             page = await self.tasks(Status.FAILED, type=type, queue=queue, cursor=cursor, limit=MAX_PAGE)
-            ids += [record.id for record in page.tasks if record.id not in seen]
-            seen.update(ids)
+            yield [record.id for record in page.tasks]
             cursor = page.cursor
             if cursor is None:
-                break
-        for start in range(0, len(ids), MAX_PAGE):
-            yield ids[start : start + MAX_PAGE]
+                return
 
     async def check(self, *, mend: bool = False) -> list[Finding]:
         """Compare every record with the indexes; ``mend`` puts right what is wrong."""

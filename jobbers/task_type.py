@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-from jobbers.client import Client, encode_arguments, place
+from jobbers.client import Client, place
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
+from jobbers.core.ids import check_id
 from jobbers.core.names import check_name, check_unique_key
+from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Policy, Unique, check_priority
 from jobbers.core.signature import Signature
 from jobbers.core.task import Placement, TaskSpec
@@ -22,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
+
+_LAST_YEAR = 9000
 
 
 class TakesItem(Protocol[T_contra, R]):
@@ -56,7 +60,7 @@ class Submitter(Generic[P, R]):
         """
         spec = self._spec(args, kwargs, self._options.id)
         client = await self._type.client()
-        return self._type.handle(await client.submit_one(spec))
+        return self._type.adopt(await client.submit_one(spec))
 
     async def map(self: TakesItem[T, R], items: Iterable[T]) -> list[TaskHandle[R]]:  # pyright: ignore[reportGeneralTypeIssues]
         """Submit one task for each item, which becomes its first argument, in one call. Raises like :meth:`submit`,
@@ -75,7 +79,7 @@ class Submitter(Generic[P, R]):
         if not specs:
             return []
         client = await self._type.client()
-        return [self._type.handle(task_id) for task_id in await client.submit(specs)]
+        return [self._type.adopt(task_id) for task_id in await client.submit(specs)]
 
     def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskSpec:
         """What :meth:`submit` would send: checked, encoded, and with its id. Raises like it, before anything is sent."""
@@ -167,7 +171,11 @@ class TaskType(Generic[P, R]):
         return Submitter(self, Options(placement, id, _check_headers(headers)))
 
     def handle(self, task_id: str) -> TaskHandle[R]:
-        """The handle of a task of this type that was submitted before."""
+        """The handle of a task of this type that was submitted before. Raises :class:`InvalidId`."""
+        return self.adopt(check_id(task_id))
+
+    def adopt(self, task_id: str) -> TaskHandle[R]:
+        """The handle of an id that is known to be one."""
         return TaskHandle(task_id, self.client, self.signature)
 
     @property
@@ -184,9 +192,9 @@ def _at_ms(at: datetime) -> int:
         raise InvalidInput(
             f"at must be an aware datetime, got {at.isoformat()} without a time zone: add tzinfo"
         )
+    if not 1970 <= at.year <= _LAST_YEAR:
+        raise InvalidInput(f"at must lie between 1970 and {_LAST_YEAR}, got {at.isoformat()}")
     milliseconds = int(at.timestamp() * 1000)
-    if milliseconds < 0:
-        raise InvalidInput(f"at must not lie before 1970, got {at.isoformat()}")
     return max(1, milliseconds)
 
 

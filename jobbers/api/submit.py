@@ -11,7 +11,8 @@ from jobbers.api.schemas import Edit, Submission
 from jobbers.api.task_views import Submitted
 from jobbers.api.values import from_json_value
 from jobbers.app import Jobbers
-from jobbers.client import Client, encode_arguments
+from jobbers.client import Client
+from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Unique
 from jobbers.core.status import Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec

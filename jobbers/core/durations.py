@@ -10,7 +10,7 @@ from jobbers.errors import InvalidInput
 Duration = float | timedelta
 """A number of seconds, or a timedelta."""
 
-_MAX_MS = 100 * 365 * 86_400 * 1000
+_MAX_SECONDS = 100 * 365 * 86_400
 
 
 def to_ms(value: Duration, what: str) -> int:
@@ -21,15 +21,17 @@ def to_ms(value: Duration, what: str) -> int:
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        try:
+            seconds = float(value)
+        except OverflowError:
+            seconds = math.inf
     else:
         raise InvalidInput(f"{what} must be seconds or a timedelta, got {type(value).__name__}")
     if not math.isfinite(seconds) or seconds < 0:
         raise InvalidInput(f"{what} must be zero or more seconds, got {value}")
-    milliseconds = math.ceil(seconds * 1000 - 1e-6)
-    if milliseconds > _MAX_MS:
+    if seconds > _MAX_SECONDS:
         raise InvalidInput(f"{what} must be at most a hundred years, got {value}")
-    return milliseconds
+    return math.ceil(seconds * 1000 - 1e-6)
 
 
 def to_optional_ms(value: Duration | None, what: str) -> int | None:

@@ -9,7 +9,7 @@ Nothing is ever pickled, and nothing is imported by a stored name.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -69,7 +69,7 @@ def _default(value: Any) -> Any:
         return list(value)
     dump = getattr(value, "model_dump", None)
     if callable(dump):
-        return dump(mode="python")
+        return dump(mode="python", by_alias=True, round_trip=True)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__qualname__} cannot be encoded")
@@ -141,6 +141,23 @@ def pack_envelope(args: list[Any], kwargs: dict[str, Any], headers: Mapping[str,
     if headers:
         return pack([ENVELOPE_VERSION, args, kwargs, dict(headers)])
     return pack([ENVELOPE_VERSION, args, kwargs])
+
+
+def encode_arguments(
+    task_type: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    headers: Mapping[str, str] | None,
+    limit: int,
+) -> bytes:
+    """The envelope of a task. Raises :class:`PayloadTooLarge` above ``limit`` bytes, :class:`InvalidArgument`."""
+    envelope = pack_envelope(list(args), dict(kwargs), headers)
+    if len(envelope) > limit:
+        raise PayloadTooLarge(
+            f"the arguments of task {task_type!r} take {len(envelope):,} bytes and the limit is {limit:,}: pass a "
+            "reference to where the data lies, or raise the setting max_payload"
+        )
+    return envelope
 
 
 def unpack_envelope(data: bytes) -> Envelope:

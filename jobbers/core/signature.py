@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from jobbers.errors import ConfigError, InvalidArgument
 
@@ -69,16 +70,11 @@ class Checker:
         """What is expected, for a message."""
         return f"a {self._plain[0].__name__}" if self._plain else "of the annotated type"
 
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON schema of the annotation; ``{}`` where anything goes."""
-        if self._open:
-            return {}
+    @property
+    def adapter(self) -> TypeAdapter[Any]:
+        """Pydantic's view of the annotation."""
         plain: Any = self._plain[0] if self._plain else Any
-        adapter = self._adapter or TypeAdapter(plain)
-        try:
-            return adapter.json_schema()
-        except Exception:  # pydantic has validators without a schema, such as those for callables
-            return {}
+        return self._adapter or TypeAdapter(plain)
 
 
 class Parameter(NamedTuple):
@@ -186,10 +182,19 @@ class Signature:
         return loaded, named
 
     def json_schema(self) -> dict[str, Any]:
-        """A JSON schema of the keyword arguments."""
-        properties = {parameter.name: parameter.checker.json_schema() for parameter in self.parameters}
+        """A JSON schema of the keyword arguments. Parameters whose type has none, such as a callable, take anything."""
+        properties: dict[str, Any] = {}
+        definitions: dict[str, Any] = {}
+        for parameter in self.parameters:
+            try:
+                schema = parameter.checker.adapter.json_schema()
+            except PydanticInvalidForJsonSchema:
+                schema = {}
+            definitions |= schema.pop("$defs", {})
+            properties[parameter.name] = schema
         required = [parameter.name for parameter in self.parameters if parameter.required]
-        return {"type": "object", "properties": properties, "required": required}
+        schema = {"type": "object", "properties": properties, "required": required}
+        return schema | ({"$defs": definitions} if definitions else {})
 
     def _pair(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterable[tuple[str, Checker, Any]]:
         """Each value beside its parameter's name and checker: first all of ``args``, then all of ``kwargs``."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from jobbers.core.lanes import Lane
 from jobbers.errors import ConfigError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import LAYOUT_VERSION, GlobalKeys, ShardKeys
@@ -52,8 +53,13 @@ class ControlStore:
         await self._gateway.commands(("SADD", keys.paused, queue) for keys in self._shards)
 
     async def resume(self, queue: str) -> None:
-        """Give out of a queue again, and wake a waiting worker for each of its lanes that holds something."""
+        """Give out of a queue again, and wake a waiting worker for each of its lanes that holds something: an entry that
+        names no task rings the bell, and the claim that follows drops it."""
         await self._gateway.commands(("SREM", keys.paused, queue) for keys in self._shards)
+        lanes = [keys.lane(Lane(queue, priority)) for keys in self._shards for priority in range(10)]
+        depths = await self._gateway.commands(("XLEN", lane) for lane in lanes)
+        held = [lane for lane, depth in zip(lanes, depths, strict=True) if isinstance(depth, int) and depth]
+        await self._gateway.commands(("XADD", lane, "*", "id", "-") for lane in held)
 
     async def paused(self) -> set[str]:
         """The paused queues."""

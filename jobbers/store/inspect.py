@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -63,21 +64,24 @@ class InspectStore:
         seconds, micros = await self._gateway.command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    async def records(self, ids: Sequence[str]) -> list[TaskRecord | None]:
-        """Everything known of tasks; ``None`` where there is no such task."""
+    async def records(self, ids: Sequence[str], *, brief: bool = False) -> list[TaskRecord | None]:
+        """Everything known of tasks; ``None`` where there is no such task. For lists, ``brief`` leaves out arguments of
+        more than 64 bytes and all errors but the last."""
         commands: list[tuple[Any, ...]] = [("TIME",)]
         for task_id in ids:
             keys = self._keys(task_id)
             commands += [
                 ("HGETALL", keys.task(task_id)),
-                ("GET", keys.args(task_id)),
-                ("LRANGE", keys.errors(task_id), 0, -1),
+                ("STRLEN" if brief else "GET", keys.args(task_id)),
+                ("LRANGE", keys.errors(task_id), -1 if brief else 0, -1),
                 ("ZSCORE", keys.leases, task_id),
             ]
         (seconds, micros), *replies = await self._gateway.commands(commands)
         now = int(seconds) * 1000 + int(micros) // 1000
         return [
-            read_record(task_id, now, *(None if isinstance(part, ReplyError) else part for part in parts))
+            read_record(
+                task_id, now, *(None if isinstance(part, ReplyError | int) else part for part in parts)
+            )
             for task_id, parts in zip(ids, _in_groups(replies, 4), strict=True)
         ]
 
@@ -174,43 +178,67 @@ class InspectStore:
     async def _list_queued(self, queue: str | None, cursor: str | None, limit: int) -> Page:
         lanes = [lane for lane in await self.lanes() if queue is None or lane.queue == queue]
         places = [(str(lane), shard) for lane in lanes for shard in range(len(self._shards))]
-        place, after = (
-            (cursor.split("/") if cursor else ("0", "-")) if cursor is None or "/" in cursor else ("0", "-")
-        )
+        first, after = _read_cursor(cursor)
         ids: list[str] = []
-        for number in range(int(place), len(places)):
+        for number in range(first, len(places)):
             lane, shard = places[number]
-            start = f"({after}" if after != "-" else "-"
             wanted = limit - len(ids)
             (reply,) = await self._gateway.commands(
-                [("XRANGE", self._shards[shard].lane(lane), start, "+", "COUNT", wanted)]
+                [
+                    (
+                        "XRANGE",
+                        self._shards[shard].lane(lane),
+                        f"({after}" if after else "-",
+                        "+",
+                        "COUNT",
+                        wanted,
+                    )
+                ]
             )
             entries = reply if isinstance(reply, list) else []
             ids += [entry[1][1].decode(errors="replace") for entry in entries]
             if len(ids) >= limit:
                 return Page(ids, f"{number}/{entries[-1][0].decode()}")
-            after = "-"
+            after = ""
         return Page(ids, None)
 
     async def _list_indexed(self, status: Status, cursor: str | None, limit: int) -> Page:
+        """Shard by shard, by time within a shard; dead letters from the newest on. A cursor names the last task and its
+        score, so that a page goes on where the one before ended, even if that task has moved on meanwhile."""
         name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
-        command = "ZREVRANGE" if status is Status.FAILED else "ZRANGE"  # the newest dead letters first
-        start = int(cursor) if cursor else 0
-        replies = await self._gateway.commands(
-            (command, getattr(keys, name), 0, start + limit, "WITHSCORES") for keys in self._shards
-        )
-        scored: list[tuple[float, str]] = []
-        for reply in replies:
+        newest_first = status is Status.FAILED
+        first, last = _read_cursor(cursor)
+        ids: list[str] = []
+        for number in range(first, len(self._shards)):
+            key = getattr(self._shards[number], name)
+            start = await self._rank_after(key, last, newest_first=newest_first) if last else 0
+            command = "ZREVRANGE" if newest_first else "ZRANGE"
+            stop = start + limit - len(ids) - 1
+            (reply,) = await self._gateway.commands([(command, key, start, stop, "WITHSCORES")])
             pairs = reply if isinstance(reply, list) else []
-            scored += [
-                (float(score), item.decode()) for item, score in zip(pairs[::2], pairs[1::2], strict=True)
+            ids += [item.decode(errors="replace") for item in pairs[::2]]
+            if len(ids) >= limit:
+                return Page(ids, f"{number}/{int(float(pairs[-1]))}:{ids[-1]}")
+            last = ""
+        return Page(ids, None)
+
+    async def _rank_after(self, key: str, last: str, *, newest_first: bool) -> int:
+        score, _, task_id = last.partition(":")
+        time_ms = int(score)
+        rank, tail = await self._gateway.commands(
+            [
+                ("ZREVRANK" if newest_first else "ZRANK", key, task_id),
+                ("ZCOUNT", key, f"({time_ms}", "+inf")
+                if newest_first
+                else ("ZCOUNT", key, "-inf", f"({time_ms}"),
             ]
-        scored.sort(reverse=status is Status.FAILED)
-        ids = [task_id for _, task_id in scored[start : start + limit]]
-        return Page(ids, str(start + limit) if len(scored) > start + limit else None)
+        )
+        return rank + 1 if isinstance(rank, int) else int(tail)
 
     async def _list_recent(self, status: Status, cursor: str | None, limit: int) -> Page:
         """Recent entries hold many ids each, so a page ends at an entry and may run a little over its limit."""
+        if cursor is not None and not re.fullmatch(r"[0-9]+-[0-9]+", cursor):
+            raise ValueError(cursor)
         end = f"({cursor}" if cursor else "+"
         replies = await self._gateway.commands(
             ("XREVRANGE", keys.recent, end, "-", "COUNT", limit) for keys in self._shards
@@ -240,6 +268,16 @@ class InspectStore:
         text = (await self._gateway.command("INFO")).decode()
         lines = (line.partition(":") for line in text.splitlines() if ":" in line)
         return {name: value for name, _, value in lines} | {"latency_ms": f"{sorted(trips)[2]:.3f}"}
+
+
+def _read_cursor(cursor: str | None) -> tuple[int, str]:
+    """The number of a place and the position in it. Raises ``ValueError`` for what no page gave."""
+    if cursor is None:
+        return 0, ""
+    place, slash, position = cursor.partition("/")
+    if not slash or not place.isdecimal() or not re.fullmatch(r"[0-9]+(-[0-9]+|:[0-9A-Z]+)", position):
+        raise ValueError(cursor)
+    return int(place), position
 
 
 def _entry_order(entry_id: bytes) -> tuple[int, int]:

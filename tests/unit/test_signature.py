@@ -125,3 +125,29 @@ def test_the_json_schema_tells_names_types_and_what_is_required() -> None:
     schema = Signature(plain, "plain").json_schema()
     assert schema["required"] == ["a"]
     assert schema["properties"]["a"] == {"type": "integer"}
+
+
+class Aliased(pydantic.BaseModel):
+    name: str = pydantic.Field(alias="fullName")
+
+
+def aliased(who: Aliased, order: Order) -> None: ...
+
+
+def test_models_with_aliases_come_back() -> None:
+    who = Aliased(fullName="x")
+    loaded, _ = Signature(aliased, "aliased").load(
+        unpack(pack([who, {"total": "1", "placed": "2026-01-01"}])), {}
+    )
+    assert loaded[0] == who
+
+
+def test_definitions_of_nested_models_lie_where_references_point() -> None:
+    class Nested(pydantic.BaseModel):
+        inner: Order
+
+    def nested(value: Nested) -> None: ...
+
+    nested.__annotations__["value"] = Nested
+    schema = Signature(nested, "nested").json_schema()
+    assert "Order" in schema["$defs"]
