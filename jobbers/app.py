@@ -77,6 +77,7 @@ class Jobbers:
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
             weakref.WeakKeyDictionary()
         )
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Client]] = {}
         self.sync = SyncPortal(self.client)
 
     @overload
@@ -199,13 +200,17 @@ class Jobbers:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            store = await self.open_store()
-            # Another task may have opened one meanwhile: keep the first.
-            client = self._clients.get(loop)
-            if client is not None:
-                await store.close()
-                return client
-            client = self._clients[loop] = Client(store, self.settings, self.blobs)
+            # However many ask at once, one connection is made; nobody's cancellation takes it from the others.
+            opening = self._opening.get(loop)
+            if opening is None:
+                opening = self._opening[loop] = loop.create_task(self._open_client(), name="jobbers-open")
+                opening.add_done_callback(lambda _: self._opening.pop(loop, None))
+            client = await asyncio.shield(opening)
+        return client
+
+    async def _open_client(self) -> Client:
+        client = Client(await self.open_store(), self.settings, self.blobs)
+        self._clients[asyncio.get_running_loop()] = client
         return client
 
     async def open_store(self, name: str = "jobbers") -> Store:

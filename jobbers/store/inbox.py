@@ -33,7 +33,10 @@ class Inbox:
     async def stop(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
+            while not self._task.done():
+                # Python 3.11's wait_for, which redis-py uses, sometimes loses a cancellation: ask again.
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=0.1)
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
