@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from jobbers.app import Jobbers
-from jobbers.client import new_id
-from jobbers.context import AttemptOver, CurrentTask, current_task
-from jobbers.core.policy import Retry, Unique
-from jobbers.core.signals import Fail, Snooze
-from jobbers.core.status import Status
-from jobbers.core.task import AttemptError, TaskRecord
-from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, WaitTimeout
-from jobbers.handle import Progress, TaskHandle
-from jobbers.middleware import Call, Middleware
-from jobbers.settings import Settings
-from jobbers.store.blobs import BlobStore, FolderBlobStore
-from jobbers.sync import SyncHandle, SyncPortal
-from jobbers.task_type import Submitter, TaskType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobbers.app import Jobbers
+    from jobbers.client import new_id
+    from jobbers.context import AttemptOver, CurrentTask, current_task
+    from jobbers.core.policy import Retry, Unique
+    from jobbers.core.signals import Fail, Snooze
+    from jobbers.core.status import Status
+    from jobbers.core.task import AttemptError, TaskRecord
+    from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, WaitTimeout
+    from jobbers.handle import Progress, TaskHandle
+    from jobbers.middleware import Call, Middleware
+    from jobbers.settings import Settings
+    from jobbers.store.blobs import BlobStore, FolderBlobStore
+    from jobbers.sync import SyncHandle, SyncPortal
+    from jobbers.task_type import Submitter, TaskType
 
 __version__ = "0.1.0"
 
@@ -48,3 +51,44 @@ __all__ = [
     "current_task",
     "new_id",
 ]
+
+# At run time a name is imported when it is first used: `jobbers --help` and pytest's look for plugins need none.
+_HOMES = {
+    "AttemptError": "jobbers.core.task",
+    "AttemptOver": "jobbers.context",
+    "BlobStore": "jobbers.store.blobs",
+    "Call": "jobbers.middleware",
+    "CurrentTask": "jobbers.context",
+    "Fail": "jobbers.core.signals",
+    "FolderBlobStore": "jobbers.store.blobs",
+    "Jobbers": "jobbers.app",
+    "JobbersError": "jobbers.errors",
+    "Middleware": "jobbers.middleware",
+    "Progress": "jobbers.handle",
+    "Retry": "jobbers.core.policy",
+    "Settings": "jobbers.settings",
+    "Snooze": "jobbers.core.signals",
+    "Status": "jobbers.core.status",
+    "Submitter": "jobbers.task_type",
+    "SyncHandle": "jobbers.sync",
+    "SyncPortal": "jobbers.sync",
+    "TaskCancelled": "jobbers.errors",
+    "TaskFailed": "jobbers.errors",
+    "TaskHandle": "jobbers.handle",
+    "TaskRecord": "jobbers.core.task",
+    "TaskType": "jobbers.task_type",
+    "Unique": "jobbers.core.policy",
+    "WaitTimeout": "jobbers.errors",
+    "current_task": "jobbers.context",
+    "new_id": "jobbers.client",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module 'jobbers' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value

@@ -25,6 +25,10 @@ _chance = random.Random()
 os.register_at_fork(after_in_child=_chance.seed)
 
 
+FIRST_LOOK_SECONDS = 1.0
+"""However short a wait is, it looks once: so long may that take."""
+
+
 def new_id(unique: str | None = None) -> str:
     """A new task id (a ULID). With a unique key, one that lives in the shard of that key."""
     task_id = ids.make_id(time.time_ns() // 1_000_000, _chance.getrandbits(80))
@@ -114,16 +118,22 @@ class Client:
         """Wait until a task is final. Raises :class:`WaitTimeout` or :class:`NotFound`."""
         if timeout is not None and timeout < 0:
             raise InvalidInput(f"timeout must be zero or more seconds, got {timeout!r}")
+        loop = asyncio.get_running_loop()
+        end = None if timeout is None else loop.time() + timeout
         try:
-            async with asyncio.timeout(timeout), aclosing(self._watcher.follow(task_id)) as statuses:
-                async for status in statuses:
-                    if status is None:
-                        raise _unknown(task_id)
-                    if status in FINAL:
-                        return status
+            async with aclosing(self._watcher.follow(task_id)) as statuses:
+                async with asyncio.timeout_at(
+                    None if end is None else max(end, loop.time() + FIRST_LOOK_SECONDS)
+                ):
+                    status = await anext(statuses)
+                async with asyncio.timeout_at(end):
+                    while status is not None and status not in FINAL:
+                        status = await anext(statuses)
         except TimeoutError:
             raise WaitTimeout(f"task {task_id} did not end within {timeout} seconds; it goes on") from None
-        raise _unknown(task_id)
+        if status is None:
+            raise _unknown(task_id)
+        return status
 
     def follow(self, task_id: str) -> AsyncGenerator[Status | None, None]:
         """An async iterator of statuses: the present one, then one whenever the task moves, until it is final."""

@@ -99,6 +99,11 @@ class CurrentTask:
         return self._claimed.crashes
 
     @property
+    def snoozes(self) -> int:
+        """How often the task was put back without using an attempt."""
+        return self._claimed.snoozes
+
+    @property
     def created(self) -> datetime:
         """When the task was submitted, by the server's clock."""
         return datetime.fromtimestamp(self._claimed.created / 1000, UTC)

@@ -25,7 +25,7 @@ they live in :mod:`jobbers.core.signals`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class JobbersError(Exception):
@@ -93,11 +93,12 @@ class Conflict(JobbersError):
 
 
 class TaskFailed(JobbersError):
-    """The task ended as *failed*; ``reason`` says why and ``error`` holds its last attempt's error."""
+    """The task ended as *failed*; ``reason`` says why and ``error`` holds its last
+    attempt's :class:`jobbers.AttemptError`, or ``None``."""
 
     code = "task_failed"
 
-    def __init__(self, message: str, *, task_id: str = "", reason: str = "", error: object = None) -> None:
+    def __init__(self, message: str, *, task_id: str = "", reason: str = "", error: Any = None) -> None:
         super().__init__(message)
         self.task_id = task_id
         self.reason = reason

@@ -18,7 +18,7 @@ def main(
     """Run the demo and return its exit code.
 
     ``files`` limits how many files are indexed; ``kill`` ends one of the ``workers`` with SIGKILL when a third is done;
-    ``check`` does the work again in a plain loop and compares; ``port`` is where the page is served, by default a free
+    ``check`` does the work again in a plain loop and compares; ``port`` is where the API is served, by default a free
     one; ``keep`` leaves everything running until Ctrl-C. Raises :class:`InvalidInput`, :class:`ServerUnavailable`.
     """
     # Not above, for the workers import this package too, and they paint nothing.

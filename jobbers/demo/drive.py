@@ -83,10 +83,10 @@ class Drive:
                 await asyncio.gather(work, return_exceptions=True)
 
     async def _work(self, inspector: Inspector) -> Totals:
-        page = self._start_page()
+        port = self._start_api()
         for number in range(1, self._plan.workers + 1):
             self._hire(f"worker-{number}")
-        await self._arrivals(inspector, page)
+        await self._arrivals(inspector, port)
         self._began = time.monotonic()
         handles = await index_file.map(self._files)
         self._view.say(f"submitted {len(handles):,} files in {time.monotonic() - self._began:.2f} s")
@@ -103,21 +103,21 @@ class Drive:
         self._workers[name] = member
         self._view.say(f"{name}: pid {member.pid}, {self._plan.places} files at a time")
 
-    def _start_page(self) -> int:
-        """Serve the API and the page; returns the port."""
+    def _start_api(self) -> int:
+        """Serve the API; returns the port."""
         port = self._plan.port or _free_port()
         self._crew.start("api", "api", APP, f"--host={HOST}", f"--port={port}", f"--redis-url={self._url}")
         return port
 
-    async def _arrivals(self, inspector: Inspector, page: int) -> None:
-        """Wait until all workers are on the roll and the page answers."""
+    async def _arrivals(self, inspector: Inspector, port: int) -> None:
+        """Wait until all workers are on the roll and the API answers."""
         hired = {member.pid for member in self._workers.values()}
         deadline = time.monotonic() + ARRIVAL_SECONDS
-        while not (hired <= {*(await _pids(inspector)).values()} and await _answers(page)):
+        while not (hired <= {*(await _pids(inspector)).values()} and await _answers(port)):
             if time.monotonic() > deadline:
-                raise JobbersError(f"the workers and the page were not up after {ARRIVAL_SECONDS:g} seconds")
+                raise JobbersError(f"the workers and the API were not up after {ARRIVAL_SECONDS:g} seconds")
             await asyncio.sleep(LOOK_SECONDS)
-        self._view.say(f"page: http://{HOST}:{page}")
+        self._view.say(f"API: http://{HOST}:{port}")
 
     async def _accident(self, name: str, handles: Handles, inspector: Inspector) -> None:
         """When a third is done, kill a worker that has tasks in hand; hire another in its place; see who does its tasks

@@ -1,4 +1,4 @@
-"""The demo from beginning to end: a server, workers and the page; index, compare, and end everything again."""
+"""The demo from beginning to end: a server, workers and the API; index, compare, and end everything again."""
 
 from __future__ import annotations
 

@@ -92,7 +92,9 @@ class ControlStore:
         (seconds, _), scored = await self._gateway.commands(
             [("TIME",), ("ZRANGE", self._keys.workers, 0, -1, "WITHSCORES")]
         )
-        names = [item.decode() for item in scored[::2]]
+        if not isinstance(scored, list):
+            return []
+        names = [item.decode(errors="replace") for item in scored[::2]]
         facts = await self._gateway.commands(("HGETALL", self._keys.worker(name)) for name in names)
         roll = []
         for name, score, pairs in zip(names, scored[1::2], facts, strict=True):

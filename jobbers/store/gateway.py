@@ -56,7 +56,7 @@ class Gateway:
         self._patience = patience
         self._name = name
         self._line = Line(connector, name)
-        self._blocking: dict[int, Line] = {}
+        self._blocking: dict[str, Line] = {}
         self._scripts = {script: scripts.load(script) for script in scripts.NAMES}
 
     async def run(
@@ -86,14 +86,14 @@ class Gateway:
         replies = await self._insist(batch, None, None) if batch else []
         return list(replies)
 
-    async def wait(self, shard: int, *command: Argument, seconds: float) -> Any:
-        """Send a command that blocks for up to ``seconds``, on a connection that this shard has for itself.
+    async def wait(self, waiter: str, *command: Argument, seconds: float) -> Any:
+        """Send a command that blocks for up to ``seconds``, on a connection that this waiter has for itself.
 
         Not repeated. Raises :class:`Disconnected` or :class:`ReplyError`.
         """
-        line = self._blocking.get(shard)
+        line = self._blocking.get(waiter)
         if line is None:
-            line = self._blocking[shard] = Line(self.connector, f"{self._name}-wait")
+            line = self._blocking[waiter] = Line(self.connector, f"{self._name}-wait")
         wire = await line.ready()
         return await wire.call(*command, block=seconds)
 
@@ -117,11 +117,15 @@ class Gateway:
                 pause = min(pause * 2, LONGEST_PAUSE)
             try:
                 wire = await self._line.ready()
-                if isinstance(command, list):
-                    return await wire.call_many(command)
-                return await wire.call(*command)
+                if not isinstance(command, list):
+                    return await wire.call(*command)
+                replies = await wire.call_many(command)
             except (Disconnected, ReplyError) as caught:
                 error = caught
+            else:
+                error = _passing(replies)
+                if error is None:
+                    return replies
 
     async def _mend(self, error: Disconnected | ReplyError, command: Any) -> bool:
         """Whether the cause is removed at once; raises if there is no sense in trying again."""
@@ -162,3 +166,8 @@ class Gateway:
         """Close all connections."""
         for line in (self._line, *self._blocking.values()):
             await line.close()
+
+
+def _passing(replies: Iterable[Any]) -> ReplyError | None:
+    """The first reply that only says "not now": a server that loads its data answers some commands and not others."""
+    return next((it for it in replies if isinstance(it, ReplyError) and it.word in _PASSING), None)

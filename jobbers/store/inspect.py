@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jobbers.core.ids import shard_of
-from jobbers.core.lanes import Lane, parse_lane
+from jobbers.core.lanes import Lane
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GlobalKeys, ShardKeys
-from jobbers.store.record import read_record
+from jobbers.store.record import read_lane, read_record, read_status
 from jobbers.store.wire import ReplyError
 
 
@@ -57,7 +57,10 @@ class InspectStore:
         self._global = keys
 
     def _keys(self, task_id: str) -> ShardKeys:
-        return self._shards[shard_of(task_id, len(self._shards))]
+        try:
+            return self._shards[shard_of(task_id, len(self._shards))]
+        except KeyError:  # an index may hold what is no id, and the list that shows it must go on
+            return self._shards[0]
 
     async def now_ms(self) -> int:
         """The server's clock."""
@@ -94,7 +97,7 @@ class InspectStore:
             commands += [("HMGET", keys.task(task_id), *fields), ("GET", keys.result(task_id))]
         outcomes: list[Outcome | None] = []
         for fields_of, long_result in _in_groups(await self._gateway.commands(commands), 2):
-            if isinstance(fields_of, ReplyError) or not fields_of[0]:
+            if isinstance(fields_of, ReplyError) or read_status(fields_of[0]) is None:
                 outcomes.append(None)
                 continue
             status, result, blob, reason, kind = fields_of
@@ -102,7 +105,7 @@ class InspectStore:
                 Outcome(
                     Status(status.decode()),
                     result if result is not None else long_result if isinstance(long_result, bytes) else None,
-                    blob.decode() if blob else None,
+                    blob.decode(errors="replace") if blob else None,
                     reason.decode(errors="replace") if reason else "",
                     kind.decode(errors="replace") if kind else "",
                 )
@@ -112,8 +115,8 @@ class InspectStore:
     async def lanes(self) -> list[Lane]:
         """Every lane that ever held a task, on any shard."""
         replies = await self._gateway.commands(("SMEMBERS", keys.lanes) for keys in self._shards)
-        names = {item.decode() for reply in replies if isinstance(reply, list) for item in reply}
-        return sorted(parse_lane(name) for name in names)
+        names = {item for reply in replies if isinstance(reply, list) for item in reply}
+        return sorted(lane for lane in map(read_lane, names) if lane is not None)
 
     async def queues(self) -> list[QueueInfo]:
         """All queues with depth, age of the oldest ready task, and pause. O(lanes), whatever their depth."""
@@ -132,7 +135,7 @@ class InspectStore:
             if isinstance(first, list) and first:
                 since = int(first[0][0].partition(b"-")[0])
                 oldest[lane.queue] = min(since, oldest.get(lane.queue, since))
-        halted = {item.decode() for item in paused}
+        halted = {item.decode(errors="replace") for item in paused} if isinstance(paused, list) else set()
         return [
             QueueInfo(
                 name=queue,
@@ -161,8 +164,9 @@ class InspectStore:
         for (minute, _), reply in zip(wanted, replies, strict=True):
             pairs = reply if isinstance(reply, list) else []
             for field, number in zip(pairs[::2], pairs[1::2], strict=False):
-                queue, kind, outcome = field.decode().split("|")
-                sums[minute][queue, kind, outcome] += int(number)
+                words = field.decode(errors="replace").split("|")
+                if len(words) == 3 and number.isdigit():
+                    sums[minute][words[0], words[1], words[2]] += int(number)
         return sums
 
     async def list_ids(self, status: Status, queue: str | None, cursor: str | None, limit: int) -> Page:
@@ -198,7 +202,7 @@ class InspectStore:
             entries = reply if isinstance(reply, list) else []
             ids += [entry[1][1].decode(errors="replace") for entry in entries]
             if len(ids) >= limit:
-                return Page(ids, f"{number}/{entries[-1][0].decode()}")
+                return Page(ids, f"{number}/{entries[-1][0].decode(errors='replace')}")
             after = ""
         return Page(ids, None)
 
@@ -248,15 +252,15 @@ class InspectStore:
         ids: list[str] = []
         for entry_id, fields in entries:
             found = [
-                task_id.decode()
+                task_id.decode(errors="replace")
                 for task_id, word in zip(fields[::2], fields[1::2], strict=True)
-                if word.decode() == status
+                if word.decode(errors="replace") == status
             ]
             ids += reversed(found)
             if len(ids) >= limit:
-                return Page(ids, entry_id.decode())
+                return Page(ids, entry_id.decode(errors="replace"))
         full = any(isinstance(reply, list) and len(reply) == limit for reply in replies)
-        return Page(ids, entries[-1][0].decode() if full and entries else None)
+        return Page(ids, entries[-1][0].decode(errors="replace") if full and entries else None)
 
     async def server_info(self) -> dict[str, str]:
         """What INFO says, and under ``latency_ms`` the median of five round trips."""
@@ -265,7 +269,7 @@ class InspectStore:
             begun = time.perf_counter()
             await self._gateway.command("PING")
             trips.append((time.perf_counter() - begun) * 1000)
-        text = (await self._gateway.command("INFO")).decode()
+        text = (await self._gateway.command("INFO")).decode(errors="replace")
         lines = (line.partition(":") for line in text.splitlines() if ":" in line)
         return {name: value for name, _, value in lines} | {"latency_ms": f"{sorted(trips)[2]:.3f}"}
 

@@ -67,12 +67,12 @@ GLOBAL_KEYS: dict[str, str] = {
 FIELDS = (
     "status", "type", "lane", "created", "entry", "env",
     "attempt", "owner", "started", "crashes", "snoozes", "due", "gated", "deadline", "unique", "watch",
-    "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob",
+    "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
-``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline or unique key, ``unique`` the scope's first letter
-and the key, ``watch`` the inboxes to tell, ``blob`` the name of an offloaded result. Times are ms of the server's
-clock."""
+``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key or error report, ``unique`` the scope's
+first letter and the key, ``watch`` the inboxes to tell, ``blob`` the name of an offloaded result, ``call`` which call
+cancelled or requeued it and from what status. Times are ms of the server's clock."""
 
 
 def shard_prefix(namespace: str, shard: int) -> str:
@@ -131,6 +131,10 @@ class ShardKeys:
     def duty(self, name: str) -> str:
         """Who does a background duty."""
         return f"{self.prefix}{SHARD_KEYS['duty']}{name}"
+
+    def garbage(self, place: str) -> str:
+        """Where something is kept that lay in a wrong place."""
+        return f"{self.prefix}{SHARD_KEYS['garbage']}{place}"
 
     @property
     def task_pattern(self) -> str:

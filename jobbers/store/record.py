@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgpack
 
-from jobbers.core.lanes import parse_lane
+from jobbers.core.lanes import Lane, parse_lane
 from jobbers.core.liveness import liveness
 from jobbers.core.payload import Envelope, Undecodable, unpack_envelope
 from jobbers.core.status import Status
@@ -73,6 +73,22 @@ def read_record(
         headers=envelope.headers,
         errors=[report for report in map(_report, reports or ()) if report],
     )
+
+
+def read_lane(name: bytes) -> Lane | None:
+    """The lane of that name; ``None`` if there can be none."""
+    try:
+        return parse_lane(name.decode())
+    except ValueError:
+        return None
+
+
+def read_status(word: bytes | None) -> Status | None:
+    """The status that a record's field says; ``None`` if it says none."""
+    try:
+        return Status(word.decode()) if word else None
+    except ValueError:
+        return None
 
 
 def pack_report(error: AttemptError) -> bytes:

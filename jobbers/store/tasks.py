@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 from jobbers.core.ids import shard_of
@@ -14,6 +15,7 @@ from jobbers.core.task import Claimed, Placement, TaskSpec
 from jobbers.errors import StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GROUP, GlobalKeys, ShardKeys
+from jobbers.store.record import read_lane, read_status
 from jobbers.store.wire import Argument, Disconnected, ReplyError
 
 MAX_BATCH = 500
@@ -75,6 +77,12 @@ class Beat(NamedTuple):
     slow_ms: int | str
 
 
+class Taken(list[Claimed]):
+    """What a claim took. ``more``: it left ready tasks behind on purpose, so claim again at once."""
+
+    more = False
+
+
 class TaskStore:
     """The verbs, for all shards of a namespace."""
 
@@ -120,16 +128,16 @@ class TaskStore:
 
     async def claim(
         self, shard: int, owner: str, lanes: Iterable[Lane], count: int, lease_ms: int, retention_ms: int
-    ) -> list[Claimed]:
+    ) -> Taken:
         """Take up to ``count`` ready tasks of a shard from ``lanes`` in order; ``owner`` must be new at every call."""
         args: list[Argument] = [owner, lease_ms, min(count, MAX_BATCH), retention_ms, *map(str, lanes)]
         reply = await self._gateway.run("claim", self._shards[shard].prefix, args, patience=0)
-        return _claimed(owner, reply) if len(reply) > 1 else []
+        return _claimed(owner, reply)
 
     async def used_lanes(self, shard: int) -> set[Lane]:
         """The lanes of a shard that ever held a task."""
         names = await self._gateway.command("SMEMBERS", self._shards[shard].lanes, patience=0)
-        return {_lane(name) for name in names}
+        return {lane for name in names if (lane := read_lane(name)) is not None}
 
     async def wait_ready(self, shard: int, lanes: Sequence[Lane], seconds: float) -> Lane | None:
         """Wait until something may be ready in one of the lanes, for up to ``seconds``, and return that lane.
@@ -153,7 +161,8 @@ class TaskStore:
             "NOACK",
         ]
         command += ["STREAMS", *streams, *([">"] * len(streams))]
-        reply = await self._gateway.wait(shard, *command, seconds=seconds)
+        # Each set of lanes has a claimer, and each claimer a connection: one that waits must not hold up another.
+        reply = await self._gateway.wait(streams[0], *command, seconds=seconds)
         return lanes[streams.index(reply[0][0].decode())] if reply else None
 
     async def open_lanes(self, shard: int, lanes: Iterable[Lane]) -> None:
@@ -208,17 +217,19 @@ class TaskStore:
 
     async def cancel(self, ids: Iterable[str], retention_ms: int, reason: str) -> dict[str, Status | None]:
         """Cancel tasks. Returns the status that each had before; ``None`` for no such task."""
-        return await self._statuses("cancel", ids, lambda chunk: [retention_ms, reason, *chunk])
+        call = token_hex(4)
+        return await self._statuses("cancel", ids, lambda chunk: [retention_ms, reason, call, *chunk])
 
     async def requeue(self, envelopes: dict[str, bytes], reason: str) -> dict[str, Status | None]:
         """Give failed or cancelled tasks a new life; an envelope that is not empty replaces the old one.
 
         Returns the status that each had before; ``None`` for no such task.
         """
+        call = token_hex(4)
         return await self._statuses(
             "requeue",
             envelopes,
-            lambda chunk: [reason, *_flat((task_id, envelopes[task_id]) for task_id in chunk)],
+            lambda chunk: [reason, call, *_flat((task_id, envelopes[task_id]) for task_id in chunk)],
         )
 
     async def watch(self, inbox: str, ids: Iterable[str]) -> dict[str, Status | None]:
@@ -239,7 +250,7 @@ class TaskStore:
         statuses: dict[str, Status | None] = {}
         for (_, chunk), reply in zip(chunks, await _all(calls), strict=True):
             for task_id, word in zip(chunk, reply, strict=True):
-                statuses[task_id] = Status(word.decode()) if word else None
+                statuses[task_id] = read_status(word)
         return statuses
 
     async def _ids(self, script: str, shard: int, args: list[Argument], patience: float | None) -> list[str]:
@@ -269,13 +280,15 @@ async def _all(calls: list[Any]) -> list[Any]:
 
 def _submissions(placement: Placement, specs: list[TaskSpec]) -> Iterable[list[Argument]]:
     """The arguments of submit.lua, in chunks bounded by count and bytes."""
-    head = placement.head
-    args: list[Argument] = [*head]
+    head: tuple[Argument, ...] = placement.head
+    args: list[Argument] = []
+    args += head
     size = 0
     for spec in specs:
         if size and (len(args) >= len(head) + 2 * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES):
             yield args
-            args, size = [*head], 0
+            args, size = [], 0
+            args += head
         args += (spec.id, spec.envelope)
         size += len(spec.envelope)
     yield args
@@ -291,8 +304,11 @@ def _lane(name: bytes) -> Lane:
     return lane
 
 
-def _claimed(owner: str, reply: list[Any]) -> list[Claimed]:
-    tasks = []
+def _claimed(owner: str, reply: list[Any]) -> Taken:
+    tasks = Taken()
+    if len(reply) == 1:
+        return tasks
+    tasks.more = bool(reply[0])
     for i in range(1, len(reply), _CLAIM_STRIDE):
         task_id, lane_name, kind, attempt, crashes, snoozes, created, envelope = reply[i : i + _CLAIM_STRIDE]
         lane = _lane(lane_name)
@@ -300,7 +316,7 @@ def _claimed(owner: str, reply: list[Any]) -> list[Claimed]:
             Claimed(
                 task_id.decode(),
                 owner,
-                kind.decode(),
+                kind.decode(errors="replace"),
                 lane.queue,
                 lane.priority,
                 int(attempt),

@@ -46,10 +46,12 @@ class UpkeepStore:
     async def hold_duty(self, shard: int, name: str, worker: str, lease_ms: int) -> bool:
         """Whether this worker does a duty of a shard now. A guard against doing work twice, not against harm."""
         key = self._shards[shard].duty(name)
-        taken, holder = await self._gateway.commands(
-            [("SET", key, worker, "NX", "PX", lease_ms), ("GET", key)]
+        taken, holder, left = await self._gateway.commands(
+            [("SET", key, worker, "NX", "PX", lease_ms), ("GET", key), ("PTTL", key)]
         )
-        if taken is None and holder == worker.encode():
+        if left == -1:  # not a guard, which ends: with it the duty would never be done again
+            await self._gateway.command("DEL", key)
+        elif taken is None and holder == worker.encode():
             await self._gateway.command("PEXPIRE", key, lease_ms)
         return bool(holder == worker.encode())
 
@@ -78,12 +80,35 @@ class UpkeepStore:
         ``crashed`` says whether the work may have begun, which counts against the crash budget.
         """
         keys = self._shards[shard]
-        leased = [item.decode() for item in await self._gateway.command("ZRANGE", keys.leases, 0, -1)]
+        leased = [
+            item.decode(errors="replace")
+            for item in await self._gateway.command("ZRANGE", keys.leases, 0, -1)
+        ]
         taken: list[Reclaimed] = []
         for chunk in chunked(leased, MAX_BATCH):
             args: list[Argument] = [MAX_BATCH, crash_budget, retention_ms, owner, int(crashed), *chunk]
             taken += _reclaimed(await self._gateway.run("reclaim", keys.prefix, args))
         return taken
+
+    async def put_garbage_aside(self, shard: int, retention_ms: int) -> list[str]:
+        """Rename what lies where an index should be and is none; repairs then fill the index again. Returns the keys."""
+        keys = self._shards[shard]
+        lanes = await self._gateway.commands([("SMEMBERS", keys.lanes)])
+        types = {
+            keys.lanes: b"set",
+            keys.paused: b"set",
+            keys.due: b"zset",
+            keys.leases: b"zset",
+            keys.dead: b"zset",
+            keys.recent: b"stream",
+            **{keys.lane(lane.decode(errors="replace")): b"stream" for lane in _listed(lanes[0])},
+        }
+        found = await self._gateway.commands(("TYPE", key) for key in types)
+        wrong = [key for key, kind in zip(types, found, strict=True) if kind not in (types[key], b"none")]
+        for key in wrong:
+            aside = keys.garbage(key.removeprefix(keys.prefix + ":"))
+            await self._gateway.commands([("RENAME", key, aside), ("PEXPIRE", aside, retention_ms)])
+        return wrong
 
     async def scan(self, shard: int, cursor: int, count: int) -> tuple[int, list[str]]:
         """Some ids of records; start with cursor 0 and go on until it is 0 again."""
@@ -101,7 +126,7 @@ class UpkeepStore:
         for chunk in chunked(list(ids), MAX_BATCH):
             args: list[Argument] = [lease_ms, retention_ms, int(mend), *chunk]
             reply = await self._gateway.run("repair", self._shards[shard].prefix, args)
-            words = [item.decode() for item in reply]
+            words = [item.decode(errors="replace") for item in reply]
             findings += [Finding(*pair) for pair in zip(words[::2], words[1::2], strict=True)]
         return findings
 
@@ -119,7 +144,8 @@ class UpkeepStore:
         """Drop dead letters whose records have expired from the index, oldest first, up to a batch."""
         keys = self._shards[shard]
         oldest = [
-            item.decode() for item in await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
+            item.decode(errors="replace")
+            for item in await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
         ]
         there = await self._gateway.commands(("EXISTS", keys.task(task_id)) for task_id in oldest)
         gone = [task_id for task_id, exists in zip(oldest, there, strict=True) if exists == 0]
@@ -147,20 +173,26 @@ class UpkeepStore:
             (keys.leases, ("running",)),
             (keys.dead, ("failed",)),
         ):
-            ids = [item.decode() for item in await self._gateway.command("ZRANGE", key, 0, -1)]
+            ids = [
+                item.decode(errors="replace") for item in await self._gateway.command("ZRANGE", key, 0, -1)
+            ]
             found = await self._gateway.commands(("HGET", keys.task(task_id), "status") for task_id in ids)
             for status in found:
-                if not isinstance(status, bytes) or status.decode() not in statuses:
+                if not isinstance(status, bytes) or status.decode(errors="replace") not in statuses:
                     wrong[f"{key.rpartition(':')[2]} holds a task that is {_word(status)}"] += 1
         return wrong
 
 
+def _listed(reply: object) -> list[bytes]:
+    return reply if isinstance(reply, list) else []
+
+
 def _word(status: object) -> str:
-    return status.decode() if isinstance(status, bytes) else "gone"
+    return status.decode(errors="replace") if isinstance(status, bytes) else "gone"
 
 
 def _reclaimed(reply: list[object]) -> list[Reclaimed]:
-    words = [item.decode() for item in reply[1:] if isinstance(item, bytes)]
+    words = [item.decode(errors="replace") for item in reply[1:] if isinstance(item, bytes)]
     return [
         Reclaimed(task_id, owner, Status(status))
         for task_id, owner, status in zip(words[::3], words[1::3], words[2::3], strict=True)

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Sequence
 
-from jobbers.errors import StoreError
+from jobbers.errors import ServerUnavailable, StoreError, UnknownOutcome
 from jobbers.store.store import Store
 from jobbers.worker.duties import Duty
 
@@ -60,8 +60,18 @@ class Caretaker:
     async def _work(self, shard: int, due: dict[Duty, float]) -> float:
         for duty in self._duties:
             if time.monotonic() >= due[duty]:
-                due[duty] = time.monotonic() + await duty.tick(shard)
+                due[duty] = time.monotonic() + await self._do(duty, shard)
         return min(CHECK_SECONDS, max(0.0, min(due.values()) - time.monotonic()))
+
+    async def _do(self, duty: Duty, shard: int) -> float:
+        """One tick. A duty that fails must not keep the others from being done."""
+        try:
+            return await duty.tick(shard)
+        except (ServerUnavailable, UnknownOutcome):
+            raise
+        except StoreError as error:
+            log.error("%s of shard %d failed: %s", type(duty).__name__.lower(), shard, error)
+            return CHECK_SECONDS
 
     async def leave(self) -> None:
         """Do nothing more and let others take over at once."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import pickle
 import signal
 import socket
+import sys
 import time
 import traceback
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ from jobbers.core.payload import pack
 from jobbers.core.task import Claimed
 
 BEAT_SECONDS = 0.1
+PR_SET_PDEATHSIG = 1
 
 
 class Job(NamedTuple):
@@ -49,9 +52,7 @@ class RemoteError(Exception):
 
 def run(job: Job) -> Outcome:
     """Import the function's module, call the function, encode its result."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the worker decides what ends
+    _live_and_die_with_the_worker()
     claimed, worker, headers = job.task
     with contextlib.closing(_Beats(job.beats, claimed.id)) as beats:
         token = running_task.set(CurrentTask(claimed, worker, headers, beats.send))
@@ -65,6 +66,20 @@ def run(job: Job) -> Outcome:
             return Outcome(b"", _portable(error))
         finally:
             running_task.reset(token)
+
+
+def _live_and_die_with_the_worker() -> None:
+    """Ctrl-C and systemd signal every process of a worker: it decides itself what ends. Where the system can, a process
+    whose worker was killed is killed too: nothing else would ever end what it runs."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _ignore)  # not SIG_IGN, which programs that the function starts would inherit
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    pass
 
 
 def _portable(error: BaseException) -> BaseException:

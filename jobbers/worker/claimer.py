@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from jobbers.core.lanes import Lane, claim_orders
-from jobbers.core.task import Claimed
 from jobbers.errors import StoreError, UnknownOutcome
 from jobbers.settings import Settings
 from jobbers.store.store import Store
-from jobbers.store.tasks import Disconnected, ReplyError
+from jobbers.store.tasks import Disconnected, ReplyError, Taken
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.runner import Runner
 from jobbers.worker.slots import Slots
@@ -27,6 +26,7 @@ FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0
 LOOK_SECONDS = 1.0
 """How long a worker that never waits may overlook a lane that is used for the first time."""
+SUSPECT_SECONDS = 0.5
 MAX_BACKLOG = 5_000
 """Completions that may wait for the server before nothing more is claimed."""
 
@@ -61,6 +61,7 @@ class Claimer:
         # Half of the slots at a time: while one batch runs here, the server works on the next.
         self._batch = max(1, -(-slots.total // 2))
         self._spurious = 0
+        self._more = False
         self._stopping = asyncio.Event()
         self.idle = False
         self.claiming = False
@@ -73,14 +74,17 @@ class Claimer:
         """Claim until :meth:`stop`. A claim in flight is always waited for, so nothing that it took is forgotten."""
         await self._open_lanes()
         while not self._stopping.is_set():
-            wanted = min(await self._slots.some(), self._batch)
+            await self._slots.some()
             if self._finisher.backlog > MAX_BACKLOG:
                 await asyncio.sleep(FIRST_PAUSE)
                 continue
             await self._look_for_new_lanes()
-            took = await self._claim(wanted) if self._used else 0
-            if took < wanted and not self._stopping.is_set():
-                self.idle = took == 0
+            wanted = self._slots.take(self._batch)
+            if not wanted:
+                continue
+            took = await self._claim(wanted) if self._used else self._give_back(wanted)
+            if took < wanted and not self._more and not self._stopping.is_set():
+                self.idle = True
                 await self._wait(found=took > 0)
                 self.idle = False
 
@@ -100,14 +104,18 @@ class Claimer:
             orders = [[lane for lane in order if lane in self._used] for order in self._all_orders]
             self._orders = itertools.cycle(orders)
 
+    def _give_back(self, places: int) -> int:
+        self._slots.give(places)
+        return 0
+
     async def _claim(self, wanted: int) -> int:
-        """Claim once. The nonce in the owner makes this claim's executions tell apart from all others."""
+        """Claim once, for places that are taken already; returns how many tasks came.
+
+        The nonce in the owner tells this claim's executions apart from all others.
+        """
         owner = f"{self._worker}/{secrets.token_hex(4)}"
         settings = self._settings
-        if self._stopping.is_set():
-            return 0
-        self._slots.take(wanted)
-        taken: list[Claimed] = []
+        taken = Taken()
         self.claiming = True
         try:
             taken = await self._store.tasks.claim(
@@ -131,9 +139,20 @@ class Claimer:
                 self._finisher.release(self._shard, claimed.id, claimed.owner)
             self._slots.give(len(taken))
             return 0
+        self._more = taken.more
         for claimed in taken:
-            self._runner.start(claimed, self._slots, self._shard)
+            execution = self._runner.start(claimed, self._slots, self._shard)
+            if claimed.crashes > 1 and execution is not None:
+                await self._stand_back(execution)
         return len(taken)
+
+    async def _stand_back(self, execution: asyncio.Task[None]) -> None:
+        """A task that lost its worker twice may be poison, and came alone: claim nothing that it could take along, until
+        it has ended well or has lived for a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SUSPECT_SECONDS):
+                await asyncio.wait({execution})
+                await self._finisher.drained()
 
     async def _return_unheard(self, owner: str) -> None:
         """The answer to a claim was lost: what it may have taken goes back, as none of it has begun."""

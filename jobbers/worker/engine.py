@@ -25,7 +25,7 @@ from jobbers.worker.finisher import Finisher
 from jobbers.worker.heartbeats import Heartbeats
 from jobbers.worker.keeper import Keeper
 from jobbers.worker.runner import Runner
-from jobbers.worker.shutdown import wind_down
+from jobbers.worker.shutdown import hurried, wind_down
 from jobbers.worker.slots import Slots
 
 log = logging.getLogger("jobbers.worker")
@@ -51,14 +51,10 @@ class Engine:
         self._settings = settings
         self._control_channel = store.keys.control(worker)
         self._executors = Executors(capacity.threads, capacity.processes)
-        self.finisher = Finisher(
-            store, settings, app.blobs, lambda task_id: self._lose(task_id, None, "refused")
-        )
+        self.finisher = Finisher(store)
         self.runner = Runner(app, worker, self.finisher, self._executors, len(store.shards))
         running = self.runner.running
-        self._heartbeats = Heartbeats(
-            store, settings, running, lambda task_id: self._lose(task_id, None, "moved on")
-        )
+        self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard
         self._keeper = Keeper(Renewal(store.connector, store.shards), settings, running, self._lose)
         blob_seconds = (
@@ -123,10 +119,17 @@ class Engine:
         for claimer, task in zip(self.claimers, self._claiming, strict=True):
             if not claimer.claiming:
                 task.cancel()
-        await asyncio.gather(*self._claiming, return_exceptions=True)
+        await hurried(asyncio.gather(*self._claiming, return_exceptions=True), hurry)
         await wind_down(self.runner.running, self._settings.grace, hurry)
-        await self.finisher.drained()
+        for execution in self.runner.running:
+            self.finisher.release(execution.shard, execution.claimed.id, execution.claimed.owner)
+        await hurried(self.finisher.drained(), hurry)
         await self._caretaker.leave()
+
+    @property
+    def unending(self) -> int:
+        """How many functions still run although they were told to end."""
+        return len(self.runner.running) + len(self._executors.in_threads)
 
     async def close(self) -> None:
         """End all parts, whatever state they are in."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -63,3 +65,17 @@ class Execution:
 
 Running = set[Execution]
 """What a worker executes. After a lost lease there may be two executions of one task."""
+
+
+def without_task(executions: Iterable[Execution], lost: Container[str]) -> list[Execution]:
+    """Which of these have lost their task, given the ids of which one or more lost theirs. Of several executions of
+    one task only the newest can still hold it: the older ones have lost it, and the newest shows the next time."""
+    groups: dict[str, list[Execution]] = defaultdict(list)
+    for execution in executions:
+        if execution.claimed.id in lost:
+            groups[execution.claimed.id].append(execution)
+    found: list[Execution] = []
+    for group in groups.values():
+        group.sort(key=lambda execution: execution.started)
+        found += group[:-1] or group
+    return found

@@ -44,6 +44,8 @@ class Executors:
         self._threads = CapacityLimiter(threads)
         self._processes = CapacityLimiter(processes)
         self._beats: BeatSocket | None = None
+        self.in_threads: set[CurrentTask] = set()
+        """What threads run at this moment, also what they were abandoned with."""
         self.on_beat: Beat = lambda _id, _step, _progress: None
 
     def call_for(self, task_type: TaskType[Any, Any]) -> Call:
@@ -67,11 +69,20 @@ class Executors:
         """A thread cannot be killed: when the execution is cancelled it is left alone, and its next heartbeat raises."""
         try:
             return await anyio.to_thread.run_sync(
-                functools.partial(function, *args, **kwargs), abandon_on_cancel=True, limiter=self._threads
+                self._call, function, task, args, kwargs, abandon_on_cancel=True, limiter=self._threads
             )
         except asyncio.CancelledError:
             task.over = True
             raise
+
+    def _call(
+        self, function: Callable[..., Any], task: CurrentTask, args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        self.in_threads.add(task)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.in_threads.discard(task)
 
     async def _in_process(
         self, function: Callable[..., Any], task: CurrentTask, args: list[Any], kwargs: dict[str, Any]

@@ -12,11 +12,10 @@ from typing import Any
 from jobbers.core.decide import Decision
 from jobbers.core.status import Event
 from jobbers.errors import OutOfMemory, StoreError
-from jobbers.settings import Settings
-from jobbers.store.blobs import BlobStore
 from jobbers.store.store import Store
 from jobbers.store.tasks import MAX_BATCH, Failure, Postponement, Retrial, Success, chunked
 from jobbers.worker.execution import Execution
+from jobbers.worker.report import bounded
 
 log = logging.getLogger("jobbers.worker")
 OOM_PAUSE_SECONDS = 1.0
@@ -26,51 +25,27 @@ MAX_REASON = 500
 class Finisher:
     """Collects completions and writes them in batches, a verb and shard at a time."""
 
-    def __init__(
-        self, store: Store, settings: Settings, blobs: BlobStore, lost: Callable[[str], None]
-    ) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._settings = settings
-        self._blobs = blobs
-        self._lost = lost
         self._pending: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._offloads: set[asyncio.Task[None]] = set()
         self.backlog = 0
         self.finished = 0
         self.refused = 0
 
-    def succeed(self, execution: Execution, packed: bytes) -> None:
-        """The function returned; ``packed`` is its encoded result."""
-        claimed = execution.claimed
-        if len(packed) > self._settings.offload_above:
-            task = asyncio.get_running_loop().create_task(self._offload(execution, packed))
-            self._offloads.add(task)
-            task.add_done_callback(self._offloads.discard)
-            return
-        retention = execution.type.policy.retention_ms
-        self._add("succeed", execution.shard, Success(claimed.id, claimed.owner, retention, "result", packed))
-
-    async def _offload(self, execution: Execution, packed: bytes) -> None:
-        claimed, policy = execution.claimed, execution.type.policy
-        try:
-            name = await self._blobs.put(packed)
-        except Exception as error:
-            reason = f"the result could not be offloaded: {type(error).__name__}"
-            log.exception("offloading the result of task %s failed", claimed.id)
-            failure = Failure(claimed.id, claimed.owner, policy.failed_retention_ms, reason, b"")
-            self._add("fail", execution.shard, failure)
-            return
-        success = Success(claimed.id, claimed.owner, policy.retention_ms, "blob", name.encode())
-        self._add("succeed", execution.shard, success)
+    def succeed(self, execution: Execution, packed: bytes, blob: str | None = None) -> None:
+        """The function returned; ``packed`` is its encoded result, which lies in the blob store if ``blob`` names it."""
+        claimed, retention = execution.claimed, execution.type.policy.retention_ms
+        where, value = ("result", packed) if blob is None else ("blob", blob.encode())
+        self._add("succeed", execution.shard, Success(claimed.id, claimed.owner, retention, where, value))
 
     def settle(
         self, shard: int, task_id: str, owner: str, retention_ms: int, decision: Decision, report: bytes
     ) -> None:
         """Write what was decided about an execution that did not succeed."""
-        reason = decision.reason[:MAX_REASON]
+        reason = bounded(decision.reason, MAX_REASON)
         if decision.event is Event.FAIL:
             self._add("fail", shard, Failure(task_id, owner, retention_ms, reason, report))
         elif decision.event is Event.RETRY:
@@ -108,8 +83,7 @@ class Finisher:
 
     async def drained(self) -> None:
         """Wait until everything has been written."""
-        while self._offloads or self._pending or not self._idle.is_set():
-            await asyncio.gather(*self._offloads)
+        while self._pending or not self._idle.is_set():
             await self._idle.wait()
             await asyncio.sleep(0)
 
@@ -122,7 +96,6 @@ class Finisher:
         self.finished += len(rows) - len(refused)
         for task_id in refused:
             self.refused += 1
-            self._lost(task_id)
             log.warning(
                 "the %s of task %s was refused: its lease was lost and the task has moved on", verb, task_id
             )

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
 
+from jobbers.context import MAX_STEP
 from jobbers.errors import StoreError
 from jobbers.settings import Settings
 from jobbers.store.store import Store
 from jobbers.store.tasks import Beat
-from jobbers.worker.execution import Ending, Execution, Running
+from jobbers.worker.execution import Ending, Execution, Running, without_task
+from jobbers.worker.report import bounded
 
 log = logging.getLogger("jobbers.worker")
 
@@ -20,13 +21,10 @@ log = logging.getLogger("jobbers.worker")
 class Heartbeats:
     """One call a shard and interval, whatever the number of tasks and of their heartbeats."""
 
-    def __init__(
-        self, store: Store, settings: Settings, running: Running, lost: Callable[[str], None]
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, running: Running) -> None:
         self._store = store
         self._interval = settings.heartbeat_interval
         self._running = running
-        self._lost = lost
 
     def heard(self, task_id: str, step: str, progress: float | None) -> None:
         """A heartbeat came from a process."""
@@ -47,7 +45,9 @@ class Heartbeats:
     async def send(self) -> None:
         """Send what is new since the last call. Raises :class:`StoreError`."""
         executions = [
-            execution for execution in self._running if execution.context.changed or _is_first(execution)
+            execution
+            for execution in self._running
+            if execution.ending is not Ending.LOST and (execution.context.changed or _is_first(execution))
         ]
         if not executions:
             return
@@ -55,8 +55,9 @@ class Heartbeats:
         for execution in executions:
             execution.context.changed = False
             execution.shown = True
-        for task_id in await self._store.tasks.beat(beats):
-            self._lost(task_id)
+        for execution in without_task(executions, set(await self._store.tasks.beat(beats))):
+            log.warning("task %s is not this worker's any more: ending its execution", execution.claimed.id)
+            execution.end(Ending.LOST)
 
     def _end_silent(self, now: float) -> None:
         for execution in list(self._running):
@@ -77,7 +78,7 @@ def _beat(execution: Execution) -> Beat:
     return Beat(
         claimed.id,
         claimed.owner,
-        context.step,
+        bounded(context.step, MAX_STEP),
         "" if context.progress is None else context.progress,
         policy.heartbeat_ms or "",
         policy.slow_ms or "",

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from jobbers.settings import Settings
 from jobbers.store.renewal import Renewal, RenewalFailed
-from jobbers.worker.execution import Execution, Running
+from jobbers.worker.execution import Ending, Execution, Running, without_task
 
 log = logging.getLogger("jobbers.worker")
 
-CANCEL_SECONDS = 1.5
+CANCEL_SECONDS = 1.2
 """A renewal's answer tells of cancelled tasks: so often at least, whatever the lease."""
 BLOCKED_SECONDS = 1.0
+_PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Keeper:
@@ -43,6 +46,7 @@ class Keeper:
         self._thread = threading.Thread(target=self._run, name="jobbers-keeper", daemon=True)
         self._answered = time.monotonic()
         self._blocked_since: float | None = None
+        self._given_up = False
         self.losses = 0
 
     def start(self) -> None:
@@ -67,7 +71,9 @@ class Keeper:
         if self._loop_is_gone(begun):
             return
         held = [
-            execution for execution in self._running.copy() if begun - execution.started >= self._period / 2
+            execution
+            for execution in self._running.copy()
+            if begun - execution.started >= self._period / 2 and execution.ending is not Ending.LOST
         ]
         if not held:
             return
@@ -79,10 +85,10 @@ class Keeper:
             self._fence(held)
             return
         for execution in held:
-            if execution.claimed.id in lost:
-                self._tell(execution, lost[execution.claimed.id] or "gone")
-            else:
+            if execution.claimed.id not in lost:
                 execution.confirmed = begun
+        for execution in without_task(held, lost):
+            self._tell(execution, lost[execution.claimed.id] or "gone")
 
     def _fence(self, held: Sequence[Execution]) -> None:
         now = time.monotonic()
@@ -100,6 +106,7 @@ class Keeper:
         if self._answered >= now - self._period - BLOCKED_SECONDS:
             self._loop.call_soon_threadsafe(self._answer)
             self._blocked_since = None
+            self._given_up = False
             return False
         if self._blocked_since is None:
             self._blocked_since = self._answered
@@ -109,10 +116,12 @@ class Keeper:
                 self._blocker(),
             )
         blocked = now - self._blocked_since
-        if blocked > self._settings.max_block:
+        if blocked <= self._settings.max_block:
+            return False
+        if not self._given_up:
+            self._given_up = True
             log.error("the event loop has been blocked for %.0f seconds: its leases are given up", blocked)
-            return True
-        return False
+        return True
 
     def _answer(self) -> None:
         self._answered = time.monotonic()
@@ -122,5 +131,5 @@ class Keeper:
         if frame is None:
             return "unknown code"
         stack = traceback.extract_stack(frame)
-        place = next((entry for entry in reversed(stack) if "/jobbers/" not in entry.filename), stack[-1])
+        place = next((it for it in reversed(stack) if not it.filename.startswith(_PACKAGE)), stack[-1])
         return f"{place.name} ({place.filename}:{place.lineno})"

@@ -11,7 +11,7 @@ from typing import Any
 from jobbers.app import Jobbers
 from jobbers.context import CurrentTask, running_task
 from jobbers.core.decide import Decision, HeartbeatMissed, decide, decide_unknown_type
-from jobbers.core.payload import Envelope, Undecodable, unpack_envelope
+from jobbers.core.payload import Envelope, unpack_envelope
 from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
 from jobbers.core.status import Event
@@ -39,6 +39,7 @@ class Runner:
         self._worker = worker
         self._finisher = finisher
         self._shards = shards
+        self._offload_above = app.settings.offload_above
         self._loop = asyncio.get_running_loop()
         self.running: Running = set()
         self._calls = {
@@ -46,25 +47,26 @@ class Runner:
             for task_type in app.task_types.values()
         }
 
-    def start(self, claimed: Claimed, slots: Slots, shard: int) -> None:
-        """Begin one execution; it gives its place in ``slots`` back when it ends."""
+    def start(self, claimed: Claimed, slots: Slots, shard: int) -> asyncio.Task[None] | None:
+        """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here."""
         known = self._calls.get(claimed.type)
         if known is None:
             self._put_back(claimed, shard)
             slots.give(1)
-            return
+            return None
         task_type, call = known
         try:
             envelope = unpack_envelope(claimed.envelope)
             args, kwargs = self._arguments(task_type, envelope)
-        except (Undecodable, InvalidInput) as error:
+        except Exception as error:  # also what a validator of the user's own raises
             self._refuse(claimed, task_type, shard, error)
             slots.give(1)
-            return
+            return None
         context = CurrentTask(claimed, self._worker, envelope.headers)
         execution = Execution(claimed, task_type, context, slots, shard)
         self.running.add(execution)
         execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs))
+        return execution.task
 
     @staticmethod
     def _arguments(task_type: TaskType[Any, Any], envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
@@ -76,31 +78,44 @@ class Runner:
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
         try:
             value = await call(execution.context, args, kwargs)
-            packed = _encoded(value)
+            packed = self._encoded(value)
+            blob = None if len(packed) <= self._offload_above else await self._offload(packed)
         except asyncio.CancelledError as error:
             self._ended(execution, error)
-        except Exception as error:
-            self._settle(execution, error)
+        except (Exception, SystemExit) as error:  # sys.exit() ends the task that calls it, not its neighbours
+            if execution.ending is None:
+                self._settle(execution, error)
+            else:  # its answer to being cancelled
+                self._ended(execution, error)
         except BaseException as error:
             self._settle(execution, error)
             raise
         else:
             if execution.ending is not Ending.LOST:
-                self._succeed(execution, packed)
+                self._finisher.succeed(execution, packed, blob)
         finally:
             execution.context.over = True
             self.running.discard(execution)
             execution.slots.give(1)
 
-    def _succeed(self, execution: Execution, packed: bytes) -> None:
+    def _encoded(self, value: Any) -> bytes:
+        try:
+            packed = packed_result(value)
+        except InvalidInput as error:
+            raise Fail(f"the result cannot be stored: {error}") from error
         limit = self._app.settings.max_result
         if len(packed) > limit:
-            message = (
+            raise Fail(
                 f"the result takes {len(packed):,} bytes and the limit is {limit:,} (setting max_result)"
             )
-            self._settle(execution, Fail(message))
-        else:
-            self._finisher.succeed(execution, packed)
+        return packed
+
+    async def _offload(self, packed: bytes) -> str:
+        """Part of the execution, so that it keeps its slot and its lease for as long as it takes."""
+        try:
+            return await self._app.blobs.put(packed)
+        except Exception as error:
+            raise Fail(f"the result could not be offloaded: {type(error).__name__}") from error
 
     def _ended(self, execution: Execution, error: BaseException) -> None:
         """The execution was cancelled: by the worker, or by the task's own code."""
@@ -140,20 +155,13 @@ class Runner:
         retention = self._app.settings.failed_retention_ms
         self._finisher.settle(shard, claimed.id, claimed.owner, retention, decision, b"")
 
-    def _refuse(self, claimed: Claimed, task_type: TaskType[Any, Any], shard: int, error: ValueError) -> None:
+    def _refuse(self, claimed: Claimed, task_type: TaskType[Any, Any], shard: int, error: Exception) -> None:
         """Arguments that cannot be read will not become readable: a dead letter, with its bytes kept."""
         log.error("task %s (%s) cannot run: %s", claimed.id, claimed.type, error)
         decision = Decision(Event.FAIL, 0, f"its arguments cannot be read: {safe_text(error)}", report=True)
         report = make_report(error, claimed.attempt, self._worker, 0.0)
         retention = task_type.policy.failed_retention_ms
         self._finisher.settle(shard, claimed.id, claimed.owner, retention, decision, report)
-
-
-def _encoded(value: Any) -> bytes:
-    try:
-        return packed_result(value)
-    except InvalidInput as error:
-        raise Fail(f"the result cannot be stored: {error}") from error
 
 
 def _chain(app: Jobbers, task_type: TaskType[Any, Any], innermost: Call) -> Call:

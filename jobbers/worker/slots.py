@@ -16,20 +16,20 @@ class Slots:
         self._freed = asyncio.Event()
         self._freed.set()
 
-    def take(self, count: int) -> None:
-        """Occupy places that are free."""
-        self.free -= count
-        if self.free <= 0:
+    def take(self, count: int) -> int:
+        """Occupy up to ``count`` of the places that are free; returns how many."""
+        taken = min(count, self.free)
+        self.free -= taken
+        if not self.free:
             self._freed.clear()
+        return taken
 
     def give(self, count: int) -> None:
         """Free places."""
         self.free += count
-        if count and not self._freed.is_set():
+        if self.free:
             self._freed.set()
 
-    async def some(self) -> int:
-        """Wait until places are free; returns how many."""
-        while self.free <= 0:
-            await self._freed.wait()
-        return self.free
+    async def some(self) -> None:
+        """Wait until a place is free. It may be taken by another before the caller takes it."""
+        await self._freed.wait()

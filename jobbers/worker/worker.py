@@ -17,6 +17,7 @@ from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.engine import Capacity, Engine
 from jobbers.worker.identity import Identity, identify, known_dead
+from jobbers.worker.shutdown import exit_without, hurried
 
 log = logging.getLogger("jobbers.worker")
 
@@ -74,15 +75,21 @@ class Worker:
         self._stop.set()
 
     async def run(self, *, signals: bool = False) -> None:
-        """Work until :meth:`stop`; with ``signals``, SIGTERM and SIGINT call it. Raises :class:`ServerUnavailable` when
-        there is no server at the start; later on the worker waits for it to come back."""
+        """Work until :meth:`stop`. Raises :class:`ServerUnavailable` when there is no server at the start; later on the
+        worker waits for it to come back.
+
+        With ``signals`` the process is the worker's: SIGTERM and SIGINT call :meth:`stop`, and functions that do not let
+        themselves be ended do not keep it from ending.
+        """
         with self._signals() if signals else contextlib.nullcontext():
             store = await self.app.open_store("jobbers-worker")
             try:
                 await self._introduce(store)
-                await self._serve(store)
+                unending = await self._serve(store)
             finally:
                 await store.close()
+        if signals and unending:
+            exit_without(unending)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -111,7 +118,7 @@ class Worker:
         living = {
             info.facts.get("name")
             for info in roll
-            if info not in dead and info.silent_seconds < settings.lease
+            if info not in dead and info.silent_seconds < max(settings.lease, 3 * PRESENCE_SECONDS)
         }
         if self.identity.name in living:
             suffix = next(
@@ -127,7 +134,8 @@ class Worker:
             )
             self.identity = replace(self.identity, name=f"{self.identity.name}-{suffix}")
 
-    async def _serve(self, store: Store) -> None:
+    async def _serve(self, store: Store) -> int:
+        """Work and wind down; returns how many functions do not let themselves be ended."""
         engine = Engine(self.app, store, self.identity.id, self.queues, self.capacity)
         presence = asyncio.create_task(self._presence(store, engine), name="jobbers-presence")
         try:
@@ -137,12 +145,13 @@ class Worker:
             await self._until_stopped(store, engine, presence)
             await engine.wind_down(self._hurry)
             with contextlib.suppress(StoreError):
-                await store.control.leave([self.identity.id])
+                await hurried(store.control.leave([self.identity.id]), self._hurry)
         finally:
             presence.cancel()
             await asyncio.gather(presence, return_exceptions=True)
             await engine.close()
         log.info("worker %s has ended", self.identity.id)
+        return engine.unending
 
     async def _presence(self, store: Store, engine: Engine) -> None:
         """Keep the entry in the roll up to date."""

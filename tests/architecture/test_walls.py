@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import jobbers
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jobbers"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -195,13 +197,22 @@ def test_the_public_surface_is_explicit() -> None:
     assert len(listed) == 1, "jobbers/__init__.py says __all__ once, as a plain list"
     (names,) = listed
     assert len(set(names)) == len(names)
+    (surface,) = [node for node in tree.body if ast.unparse(node).startswith("if TYPE_CHECKING:")]
+    assert isinstance(surface, ast.If)
+    assert not surface.orelse
     imported = {
-        alias.asname or alias.name
-        for node in tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        alias.asname or alias.name: node.module
+        for node in surface.body
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if getattr(node, "module", None) != "__future__"
     }
+    assert sum(len(node.names) for node in surface.body if isinstance(node, ast.ImportFrom)) == len(imported)
+    (homes,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if ast.unparse(node).startswith("_HOMES = ") and isinstance(node, ast.Assign)
+    ]
+    assert homes == imported, "_HOMES says the same as the imports"
     assigned = {
         target.id
         for node in tree.body
@@ -209,7 +220,7 @@ def test_the_public_surface_is_explicit() -> None:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
-    assert set(names) - imported - assigned == set(), "listed but not there"
+    assert set(names) - set(imported) - assigned == set(), "listed but not there"
     assert {name for name in imported if not name.startswith("_")} - set(names) == set(), (
         "there but not listed"
     )
@@ -217,8 +228,14 @@ def test_the_public_surface_is_explicit() -> None:
         node
         for node in tree.body
         if not isinstance(node, ast.Expr | ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
+        and node is not surface
     ]
-    assert [ast.unparse(node) for node in logic] == [], "the public surface has no logic"
+    (lookup,) = [ast.unparse(node) for node in logic]
+    assert lookup.startswith("if not TYPE_CHECKING:\n\n    def __getattr__(name):"), (
+        "no logic but the import at first use"
+    )
+    for name in names:
+        assert getattr(jobbers, name) is not None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,14 @@ local function enqueue(lane, id)
     end
     opened[lane] = key
   end
-  return redis.call('XADD', key, '*', 'id', id)
+  local entry = redis.pcall('XADD', key, '*', 'id', id)
+  if type(entry) == 'table' then -- something else lies there: put it aside
+    redis.call('RENAME', key, P .. K.garbage .. 'lane:' .. lane)
+    redis.call('EXPIRE', P .. K.garbage .. 'lane:' .. lane, 1209600)
+    redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+    entry = redis.call('XADD', key, '*', 'id', id)
+  end
+  return entry
 end
 
 -- Enter a task into the due set; ring the promoter when nothing is due earlier.
@@ -90,6 +97,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
     redis.call('PEXPIRE', P .. K.args .. id, retention)
   end
   if record[6] then
+    redis.call('PEXPIRE', P .. K.errors .. id, retention)
     local unique = redis.call('HGET', key, 'unique')
     if unique and string.sub(unique, 1, 1) ~= 't' then
       release_unique(id, unique)
@@ -99,6 +107,19 @@ local function close(id, record, event, stamp, retention, tally, ...)
     tell(record[7], id, status)
   end
   count(tally, record[3], record[4], status)
+end
+
+-- The status of a task before a call ('' if there is no task), and whether the call has been applied to it already: it
+-- left its name there, so that its caller learns the truth although the first answer was lost.
+local function before_call(key, call, status)
+  if not status then
+    return '', false
+  end
+  local name, first = string.match(redis.call('HGET', key, 'call') or '', '^(%S+) (%S+)$')
+  if name == call then
+    return first, true
+  end
+  return status, false
 end
 
 -- Keep what went wrong beside the record, which must be closed or scheduled by the same script.

@@ -8,7 +8,7 @@ local lost = {}
 for i = 1, #ARGV, 6 do
   local id = ARGV[i]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, 'status', 'owner', 'watch', 'started')
+  local record = redis.pcall('HMGET', key, 'status', 'owner', 'watch', 'started')
   if holds(record, ARGV[i + 1]) then
     local values = {'beat', whole(now), 'step', ARGV[i + 2]}
     if ARGV[i + 3] ~= '' then

@@ -1,18 +1,19 @@
 -- End tasks as cancelled, in whatever status they are; the worker of a running one is told.
 -- KEYS  1 shard prefix
--- ARGV  1 retention ms, 2 reason, then ids
--- REPLY for each id its status before, or '' when there is no such task
+-- ARGV  1 retention ms, 2 reason, 3 the name of this call, then ids
+-- REPLY for each id its status before, or '' when there is no such task; the same when the same call is sent again
 local now = now_ms()
 local stamp = whole(now)
-local retention, reason = ARGV[1], ARGV[2]
+local retention, reason, call = ARGV[1], ARGV[2], ARGV[3]
 local before, recent, tally = {}, {}, {}
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local id = ARGV[i]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, unpack(CLOSING))
+  local record = redis.pcall('HMGET', key, unpack(CLOSING))
   local status = record[1]
-  before[#before + 1] = status or ''
-  if status and FROM.cancel[status] then
+  local first, repeated = before_call(key, call, status)
+  before[#before + 1] = first
+  if status and not repeated and FROM.cancel[status] then
     if status == 'running' then
       redis.call('ZREM', P .. K.leases, id)
       local worker = string.match(record[2] or '', '^(.*)/')
@@ -24,7 +25,8 @@ for i = 3, #ARGV do
     else
       redis.call('ZREM', P .. K.due, id)
     end
-    close(id, record, 'cancel', stamp, retention, tally, 'reason', reason)
+    close(id, record, 'cancel', stamp, retention, tally, 'reason', reason,
+      'call', call .. ' ' .. status)
     redis.call('PEXPIRE', P .. K.errors .. id, retention)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel

@@ -1,13 +1,14 @@
 -- Take up to so many ready tasks from lanes in the given order, and lease them.
 -- KEYS  1 shard prefix
 -- ARGV  1 owner (worker/nonce), 2 lease ms, 3 how many at most, 4 retention ms of expired tasks, then lanes
--- REPLY now ms, then for each task: id, lane, type, attempt, crashes, snoozes, created, envelope (or false if lost)
+-- REPLY 1 when ready tasks were left behind on purpose, else 0; then for each task: id, lane, type, attempt, crashes,
+--       snoozes, created, envelope (or false if lost)
 local owner, lease, want, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local stamp, lease_end = whole(now), whole(now + lease)
-local reply, leases, tally, recent, taken = {stamp}, {}, {}, {}, 0
+local reply, leases, tally, recent, taken = {0}, {}, {}, {}, 0
 local paused
-for _, queue in ipairs(redis.call('SMEMBERS', P .. K.paused)) do
+for _, queue in ipairs(redis.pcall('SMEMBERS', P .. K.paused)) do
   paused = paused or {}
   paused[queue] = true
 end
@@ -23,7 +24,7 @@ end
 -- Deadline and unique key of a task that has one or both; false when it must not start any more.
 local function passes_gate(id, key)
   local gate = redis.call('HMGET', key, 'deadline', 'unique')
-  if gate[1] and tonumber(gate[1]) < now then
+  if gate[1] and (tonumber(gate[1]) or now) < now then
     expire(id)
     return false
   end
@@ -34,43 +35,62 @@ local function passes_gate(id, key)
 end
 
 -- Most tasks are claimed once and plain, and then two calls are all it takes: what only some have is read apart.
+-- Returns whether to go on. A task that lost a worker may be poison: it is claimed alone, so that it does not take the
+-- same neighbours along again.
 local function take(id, entry, lane)
   local key = P .. K.task .. id
   local r = redis.pcall('HMGET', key, 'status', 'type', 'created', 'entry', 'env', 'gated', 'attempt')
   if r.err then
     contain(id, stamp, retention)
-    return 0
+    return true
   end
   if not r[1] or not FROM.claim[r[1]] or r[4] ~= entry then
-    return 0 -- the record has moved on; it is the truth and this entry a left-over
-  end
-  if r[6] and not passes_gate(id, key) then
-    return 0
+    return true -- the record has moved on; it is the truth and this entry a left-over
   end
   local attempt, crashes, snoozes = 1, 0, 0
   if r[7] then
     local past = redis.call('HMGET', key, 'crashes', 'snoozes')
-    attempt, crashes, snoozes = r[7] + 1, past[1] or 0, past[2] or 0
+    attempt, crashes, snoozes = (tonumber(r[7]) or 0) + 1, tonumber(past[1]) or 0, tonumber(past[2]) or 0
+    if crashes > 0 then
+      reply[1] = 1
+      if taken > 0 then
+        return false
+      end
+    end
+    redis.call('HDEL', key, 'beat_due', 'slow_at') -- of the last execution
+  end
+  if r[6] and not passes_gate(id, key) then
+    return true
+  end
+  local envelope = r[5] or redis.pcall('GET', P .. K.args .. id)
+  if type(envelope) ~= 'string' then
+    envelope = false -- lost, or something else lies there: the worker makes a dead letter of it
   end
   redis.call('HSET', key, 'status', TO.claim, 'attempt', attempt, 'owner', owner, 'started', stamp)
   leases[2 * taken + 1], leases[2 * taken + 2] = lease_end, id
   local n = 1 + 8 * taken
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, lane, r[2] or '', attempt
-  reply[n + 5], reply[n + 6], reply[n + 7] = crashes, snoozes, r[3] or 0
-  reply[n + 8] = r[5] or redis.call('GET', P .. K.args .. id)
+  reply[n + 5], reply[n + 6], reply[n + 7] = crashes, snoozes, tonumber(r[3]) or 0
+  reply[n + 8] = envelope
   taken = taken + 1
-  return 1
+  if crashes > 0 then
+    want = taken
+  end
+  return true
 end
 
 for i = 5, #ARGV do
   local lane = ARGV[i]
   local key = P .. K.lane .. lane
-  if want > 0 and not (paused and paused[string.sub(lane, 1, -3)]) then
-    local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want)
+  if taken < want and not (paused and paused[string.sub(lane, 1, -3)]) then
+    local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want - taken)
     local last
-    for _, entry in ipairs(entries) do -- none if the key is no stream: doctor names it, other lanes go on
+    for _, entry in ipairs(entries) do -- none if the key is no stream: other lanes go on
+      if taken >= want or not take(entry[2][2], entry[1], lane) then
+        want = taken
+        break
+      end
       last = entry[1]
-      want = want - take(entry[2][2], last, lane)
     end
     if last then -- all up to the last one are gone: cheaper than deleting them one by one
       local time, number = string.match(last, '^(%d+)-(%d+)$')

@@ -7,7 +7,7 @@ local stamp = whole(now)
 local refused, recent, tally = {}, {}, {}
 for i = 2, #ARGV, 5 do
   local id, owner, retention = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local record = redis.call('HMGET', P .. K.task .. id, unpack(CLOSING))
+  local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   if holds(record, owner) then
     report(id, ARGV[i + 4], ARGV[1])
     close(id, record, 'fail', stamp, retention, tally, 'reason', ARGV[i + 3])

@@ -9,9 +9,9 @@ local ids = redis.call('ZRANGEBYSCORE', P .. K.due, '-inf', whole(now), 'LIMIT',
 local recent, tally = {}, {}
 for _, id in ipairs(ids) do
   local key = P .. K.task .. id
-  local r = redis.call('HMGET', key, 'status', 'lane', 'deadline')
+  local r = redis.pcall('HMGET', key, 'status', 'lane', 'deadline')
   if r[1] and FROM.promote[r[1]] then
-    if r[3] and tonumber(r[3]) < now then
+    if r[3] and (tonumber(r[3]) or now) < now then
       local record = redis.call('HMGET', key, unpack(CLOSING))
       close(id, record, 'expire', stamp, retention, tally, 'reason', 'start deadline passed')
       bury(id, stamp, retention)

@@ -19,14 +19,15 @@ end
 local reply, recent, tally = {#ids}, {}, {}
 for _, id in ipairs(ids) do
   local key = P .. K.task .. id
-  local r = redis.call('HMGET', key, 'status', 'owner', 'lane', 'crashes')
+  local r = redis.pcall('HMGET', key, 'status', 'owner', 'lane', 'crashes', 'attempt')
   local holder = r[2] or ''
   local meant = owner == '' or holder == owner or string.match(holder, '^(.*)/') == owner
   if not (r[1] and FROM.reclaim[r[1]]) then
     redis.call('ZREM', P .. K.leases, id) -- the record has moved on; only the lease was left behind
   elseif meant then
     redis.call('ZREM', P .. K.leases, id)
-    local crashes = redis.call('HINCRBY', key, 'crashes', crash)
+    local crashes = (tonumber(r[4]) or 0) + crash
+    redis.call('HSET', key, 'crashes', crashes)
     if crashes > budget then
       local record = redis.call('HMGET', key, unpack(CLOSING))
       close(id, record, 'fail', stamp, retention, tally, 'reason',
@@ -39,7 +40,7 @@ for _, id in ipairs(ids) do
       reply[#reply + 1] = TO.fail
     else
       if crash == 0 then
-        redis.call('HINCRBY', key, 'attempt', -1)
+        redis.call('HSET', key, 'attempt', (tonumber(r[5]) or 1) - 1)
       end
       redis.call('HSET', key, 'status', TO.reclaim, 'entry', enqueue(r[3], id), 'reason', 'its worker died')
       reply[#reply + 1] = id

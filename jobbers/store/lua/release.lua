@@ -6,7 +6,7 @@ local refused = {}
 for i = 2, #ARGV, 2 do
   local id, owner = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, unpack(CLOSING))
+  local record = redis.pcall('HMGET', key, unpack(CLOSING))
   if holds(record, owner) then
     redis.call('HINCRBY', key, 'attempt', -1)
     redis.call('HSET', key, 'status', TO.release, 'entry', enqueue(record[3], id), 'reason', ARGV[1])

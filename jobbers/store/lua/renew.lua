@@ -6,7 +6,7 @@ local lease_end = whole(now_ms() + tonumber(ARGV[1]))
 local lost, leases = {}, {}
 for i = 2, #ARGV, 2 do
   local id = ARGV[i]
-  local record = redis.call('HMGET', P .. K.task .. id, 'status', 'owner')
+  local record = redis.pcall('HMGET', P .. K.task .. id, 'status', 'owner')
   if holds(record, ARGV[i + 1]) then
     leases[#leases + 1] = lease_end
     leases[#leases + 1] = id

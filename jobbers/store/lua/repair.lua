@@ -5,6 +5,7 @@
 local now = now_ms()
 local stamp = whole(now)
 local lease, retention, mend = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local known = {[TO.succeed] = true, [TO.fail] = true, [TO.cancel] = true, [TO.skip] = true}
 local found = {}
 
 local function wrong(id, what)
@@ -20,14 +21,18 @@ local function check(id)
   end
   local r = redis.call('HMGET', key, 'status', 'lane', 'entry', 'due')
   local status, lane, entry = r[1], r[2], r[3]
-  if not status or not lane or not string.match(lane, '^[%w_.-]+:%d$') or not redis.call('HGET', key, 'type') then
+  local whole_record = status and (known[status] or FROM.cancel[status]) and lane
+    and string.match(lane, '^[%w_.-]+:%d$') and redis.call('HGET', key, 'type')
+  if not whole_record then
     if wrong(id, 'not a record') then
       contain(id, stamp, retention)
     end
   elseif FROM.claim[status] then
-    local there = entry and redis.call('XRANGE', P .. K.lane .. lane, entry, entry)[1]
+    local there = entry and redis.pcall('XRANGE', P .. K.lane .. lane, entry, entry)[1]
     if not there and wrong(id, 'queued, but in no lane') then
       redis.call('HSET', key, 'entry', enqueue(lane, id))
+    elseif there and redis.call('SISMEMBER', P .. K.lanes, lane) == 0 and wrong(id, 'queued in a lane that is not listed') then
+      redis.call('SADD', P .. K.lanes, lane)
     end
   elseif FROM.promote[status] then
     if not redis.call('ZSCORE', P .. K.due, id) and wrong(id, 'scheduled, but not in the due set') then

@@ -1,15 +1,17 @@
 -- Give failed or cancelled tasks a new life: attempts, crashes and snoozes start over, errors stay.
 -- KEYS  1 shard prefix
--- ARGV  1 reason, then for each task: id, a new envelope or ''
--- REPLY for each id its status before, or '' when there is no such task
+-- ARGV  1 reason, 2 the name of this call, then for each task: id, a new envelope or ''
+-- REPLY for each id its status before, or '' when there is no such task; the same when the same call is sent again
+local call = ARGV[2]
 local before = {}
-for i = 2, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local id, envelope = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, 'status', 'lane')
+  local record = redis.pcall('HMGET', key, 'status', 'lane')
   local status = record[1]
-  before[#before + 1] = status or ''
-  if status and FROM.requeue[status] then
+  local first, repeated = before_call(key, call, status)
+  before[#before + 1] = first
+  if status and not repeated and FROM.requeue[status] then
     redis.call('ZREM', P .. K.dead, id)
     redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'gated', 'deadline', 'unique',
       'step', 'progress', 'beat', 'beat_due', 'slow_at', 'due')
@@ -20,7 +22,9 @@ for i = 2, #ARGV, 2 do
       redis.call('HDEL', key, 'env')
       redis.call('SET', P .. K.args .. id, envelope)
     end
-    redis.call('HSET', key, 'status', TO.requeue, 'entry', enqueue(record[2], id), 'reason', ARGV[1])
+    redis.call('HSET', key, 'status', TO.requeue, 'entry', enqueue(record[2], id), 'reason', ARGV[1],
+      'call', call .. ' ' .. status,
+      'gated', 1) -- it may have errors, which the end of this life has to expire
   end
 end
 return before

@@ -7,11 +7,11 @@ local refused, tally = {}, {}
 for i = 2, #ARGV, 5 do
   local id, owner = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, unpack(CLOSING))
+  local record = redis.pcall('HMGET', key, unpack(CLOSING))
   if holds(record, owner) then
     local due = now + tonumber(ARGV[i + 2])
     report(id, ARGV[i + 4], ARGV[1])
-    redis.call('HSET', key, 'status', TO.retry, 'due', whole(due), 'reason', ARGV[i + 3])
+    redis.call('HSET', key, 'status', TO.retry, 'due', whole(due), 'reason', ARGV[i + 3], 'gated', 1)
     redis.call('ZREM', P .. K.leases, id)
     schedule(id, due)
     count(tally, record[3], record[4], 'retried')

@@ -7,7 +7,7 @@ local refused = {}
 for i = 1, #ARGV, 4 do
   local id, owner = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
-  local record = redis.call('HMGET', key, unpack(CLOSING))
+  local record = redis.pcall('HMGET', key, unpack(CLOSING))
   if holds(record, owner) then
     local due = now + tonumber(ARGV[i + 2])
     redis.call('HINCRBY', key, 'attempt', -1)

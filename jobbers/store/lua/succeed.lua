@@ -7,7 +7,7 @@ local stamp = whole(now)
 local refused, done, recent, tally = {}, {}, {}, {}
 for i = 1, #ARGV, 5 do
   local id, owner, where, value = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
-  local record = redis.call('HMGET', P .. K.task .. id, unpack(CLOSING))
+  local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   if holds(record, owner) then
     if #value > COMPACT and where == 'result' then
       redis.call('SET', P .. K.result .. id, value, 'PX', ARGV[i + 2])

@@ -6,7 +6,7 @@ local inbox = ARGV[1]
 local reply = {}
 for i = 2, #ARGV do
   local key = P .. K.task .. ARGV[i]
-  local r = redis.call('HMGET', key, 'status', 'watch')
+  local r = redis.pcall('HMGET', key, 'status', 'watch')
   reply[#reply + 1] = r[1] or ''
   if r[1] and FROM.cancel[r[1]] then -- not final
     local watch = r[2] or ''

@@ -31,6 +31,8 @@ class Janitor:
     async def tick(self, shard: int) -> float:
         """One step of each."""
         settings = self._settings
+        for key in await self._store.upkeep.put_garbage_aside(shard, settings.failed_retention_ms):
+            log.error("key %s held something else: it is kept under a garbage key", key)
         cursor, ids = await self._store.upkeep.scan(shard, self._cursors.get(shard, 0), SCANNED)
         self._cursors[shard] = cursor
         findings = await self._store.upkeep.repair(

@@ -1,0 +1,89 @@
+"""``jobbers tail``: follow a task until it ends."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from jobbers.cli.exit_codes import ExitCode
+from jobbers.cli.lazy import new_cli
+from jobbers.cli.options import Json, Target, TaskId
+from jobbers.cli.output import show, show_json_line, span
+from jobbers.cli.running import guarded
+from jobbers.core.ids import check_id
+from jobbers.core.status import FINAL, Status
+from jobbers.core.task import AttemptError, TaskRecord
+
+cli = new_cli()
+
+
+@cli.command()
+@guarded
+async def tail(task_id: TaskId, target: Target, json: Json = False) -> int:
+    """Follow a task until it ends: a line whenever its status, step or progress changes, and for each failed attempt.
+
+    Exits with 1 when the task failed or was cancelled.
+    """
+    task_id = check_id(task_id)
+    last: dict[str, Any] = {}
+    errors_seen = 0
+    async with target.open() as app:
+        client = await app.client()
+        record = await client.record(task_id)
+        async with aclosing(client.follow(task_id)) as moves:
+            async for _ in moves:
+                record = await client.record(task_id)
+                for error in record.errors[errors_seen:]:
+                    _show_error(error, json)
+                errors_seen = len(record.errors)
+                view = _view(record)
+                if view != last:
+                    _show_view(view, record, json)
+                last = view
+                if record.status in FINAL:
+                    break
+    return ExitCode.OK if record.status is Status.SUCCEEDED else ExitCode.NEGATIVE
+
+
+def _view(record: TaskRecord) -> dict[str, Any]:
+    """What is worth a line when it changes."""
+    return {
+        "status": record.status,
+        "attempt": record.attempt,
+        "step": record.step,
+        "progress": record.progress,
+        "liveness": record.liveness,
+        "reason": record.reason,
+        "due": record.due,
+    }
+
+
+def _show_view(view: dict[str, Any], record: TaskRecord, json: bool) -> None:
+    now = datetime.now(UTC)
+    if json:
+        show_json_line({"event": "status", "id": record.id, "time": now, **view})
+        return
+    words = [f"{now.astimezone():%H:%M:%S}", f"{record.status:<9}"]
+    if record.attempt:
+        words.append(f"attempt {record.attempt}")
+    if record.status is Status.RUNNING:
+        words += [f"{record.progress:.0%}"] if record.progress is not None else []
+        words += [record.step] if record.step else []
+        words += [f"({record.liveness})"] if record.liveness != "running" else []
+    elif record.due is not None:
+        words.append(f"due in {span(max(0.0, (record.due - now).total_seconds()))}")
+    if record.finished is not None and record.started is not None and record.status is Status.SUCCEEDED:
+        words.append(f"after {span((record.finished - record.started).total_seconds())}")
+    if record.reason and record.status is not Status.SUCCEEDED:
+        words.append(f"({record.reason})")
+    show("  ".join(words))
+
+
+def _show_error(error: AttemptError, json: bool) -> None:
+    if json:
+        show_json_line({"event": "error", **{name: getattr(error, name) for name in AttemptError.__slots__}})
+    else:
+        show(
+            f"{error.ended.astimezone():%H:%M:%S}  attempt {error.attempt} failed: {error.type}: {error.message}"
+        )
