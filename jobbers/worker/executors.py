@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import socket
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anyio.to_process
 import anyio.to_thread
-import msgpack
 from anyio import BrokenWorkerProcess, CapacityLimiter
 
 from jobbers.context import CurrentTask
@@ -23,8 +18,7 @@ from jobbers.errors import ConfigError
 from jobbers.middleware import Call
 from jobbers.task_type import TaskType
 from jobbers.worker import child
-
-Beat = Callable[[str, str, float | None], None]
+from jobbers.worker.beat_socket import Beat, BeatSocket
 
 
 class ProcessDied(Exception):
@@ -113,31 +107,6 @@ class Executors:
         if self._beats is not None:
             self._beats.close()
             self._beats = None
-
-
-class BeatSocket:
-    """Receives the heartbeats of task functions that run in processes."""
-
-    def __init__(self, on_beat: Beat) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="jobbers-")
-        self.path = Path(self._folder.name) / "beats"
-        self._on_beat = on_beat
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind(str(self.path))
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket.fileno(), self._read)
-
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError, ValueError):
-            while True:
-                self._on_beat(*msgpack.unpackb(self._socket.recv(4096)))
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
-        self._folder.cleanup()
 
 
 def packed_result(value: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from jobbers.cli.logs import Level, LogLevel, set_up_logging
 from jobbers.cli.options import AppPath, Server
 from jobbers.cli.running import guarded
 from jobbers.store.url import is_embedded
+
+if TYPE_CHECKING:
+    from jobbers.app import Jobbers
+    from jobbers.worker import Worker
 
 cli = new_cli()
 
@@ -78,10 +82,18 @@ def worker(
             cpu_processes=options.cpu_processes,
             burst=options.burst,
         )
-        run(one.run(signals=True))
+        run(_work(loaded, one))
         return ExitCode.OK
     finally:
         loaded.stop_embedded()
+
+
+async def _work(app: Jobbers, worker: Worker) -> None:
+    """Run the worker; then close what its tasks may have opened through the app."""
+    try:
+        await worker.run(signals=True)
+    finally:
+        await app.close()
 
 
 def _child(app: str | None, options: WorkerOptions, server: Server, log_level: Level) -> list[str]:
