@@ -85,6 +85,8 @@ class Claimer:
             took = await self._claim(wanted) if self._used else self._give_back(wanted)
             if took < wanted and not self._more and not self._stopping.is_set():
                 self.idle = True
+                if took:
+                    await asyncio.sleep(0)  # what was claimed starts before anything else is said to the server
                 await self._wait(found=took > 0)
                 self.idle = False
 
