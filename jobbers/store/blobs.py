@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import tempfile
-import time
 from pathlib import Path
 from typing import Protocol
 
@@ -73,9 +72,14 @@ class FolderBlobStore:
 
     async def expire(self, seconds: float) -> int:
         """See :class:`BlobStore`."""
-        return await asyncio.to_thread(self._expire, time.time() - seconds)
+        return await asyncio.to_thread(self._expire, seconds)
 
-    def _expire(self, before: float) -> int:
+    def _expire(self, seconds: float) -> int:
+        if not self._root.is_dir():
+            return 0
+        # Now is what the folder takes it for: this machine's clock may be another, and wrong.
+        with tempfile.TemporaryFile(dir=self._root) as probe:
+            before = os.fstat(probe.fileno()).st_mtime - seconds
         dropped = 0
         for file in self._root.glob("??/*"):
             with contextlib.suppress(FileNotFoundError):

@@ -143,12 +143,9 @@ class UpkeepStore:
     async def forget_gone(self, shard: int) -> int:
         """Drop dead letters whose records have expired from the index, oldest first, up to a batch."""
         keys = self._shards[shard]
-        oldest = [
-            item.decode(errors="replace")
-            for item in await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
-        ]
-        there = await self._gateway.commands(("EXISTS", keys.task(task_id)) for task_id in oldest)
-        gone = [task_id for task_id, exists in zip(oldest, there, strict=True) if exists == 0]
+        oldest = await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
+        there = await self._gateway.commands(("EXISTS", keys.task("").encode() + item) for item in oldest)
+        gone = [item for item, exists in zip(oldest, there, strict=True) if exists == 0]
         if gone:
             await self._gateway.command("ZREM", keys.dead, *gone)
         return len(gone)

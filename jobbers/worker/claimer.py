@@ -86,7 +86,8 @@ class Claimer:
             if took < wanted and not self._more and not self._stopping.is_set():
                 self.idle = True
                 if took:
-                    await asyncio.sleep(0)  # what was claimed starts before anything else is said to the server
+                    # What was claimed starts before anything else is said to the server.
+                    await asyncio.sleep(0)
                 await self._wait(found=took > 0)
                 self.idle = False
 

@@ -33,6 +33,11 @@ class _Child:
         self._started = time.monotonic()
         self.process = subprocess.Popen(self._command)
 
+    def tell(self, number: int) -> None:
+        """Send a signal if there is a process to hear it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
     def reap(self) -> int | None:
         """The exit code if the process has just ended."""
         if self.process is None:
@@ -58,8 +63,8 @@ def supervise(command: Sequence[str], processes: int) -> int:
         again = stopping.is_set()
         stopping.set()
         for child in children:
-            if child.process is not None and (number == signal.SIGTERM or again or not _same_group()):
-                child.process.send_signal(number)
+            if number == signal.SIGTERM or again or not _same_group():
+                child.tell(number)
 
     children = [_Child(command) for _ in range(processes)]
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -79,8 +84,6 @@ def _same_group() -> bool:
 
 
 def _tend(children: list[_Child], stopping: threading.Event) -> int:
-    for child in children:
-        child.start()
     waiting = list(children)
     worst = 0
     while waiting:
@@ -97,5 +100,7 @@ def _tend(children: list[_Child], stopping: threading.Event) -> int:
                 waiting.remove(child)
             elif child.process is None and time.monotonic() >= child.restart_at:
                 child.start()
+                if stopping.is_set():  # the signal came while there was no process yet to pass it on to
+                    child.tell(signal.SIGTERM)
         time.sleep(0.05)
     return worst

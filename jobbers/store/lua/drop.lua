@@ -5,7 +5,7 @@
 local dropped = 0
 for _, id in ipairs(ARGV) do
   local key = P .. K.task .. id
-  if redis.call('HGET', key, 'status') == TO.fail then
+  if redis.pcall('HGET', key, 'status') == TO.fail then
     redis.call('DEL', key, P .. K.args .. id, P .. K.errors .. id, P .. K.result .. id)
     redis.call('ZREM', P .. K.dead, id)
     dropped = dropped + 1

@@ -10,7 +10,7 @@ local recent, tally = {}, {}
 for _, id in ipairs(ids) do
   local key = P .. K.task .. id
   local r = redis.pcall('HMGET', key, 'status', 'lane', 'deadline')
-  if r[1] and FROM.promote[r[1]] then
+  if r[1] and FROM.promote[r[1]] and r[2] then
     if r[3] and (tonumber(r[3]) or now) < now then
       local record = redis.call('HMGET', key, unpack(CLOSING))
       close(id, record, 'expire', stamp, retention, tally, 'reason', 'start deadline passed')

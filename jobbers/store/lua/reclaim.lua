@@ -22,7 +22,7 @@ for _, id in ipairs(ids) do
   local r = redis.pcall('HMGET', key, 'status', 'owner', 'lane', 'crashes', 'attempt')
   local holder = r[2] or ''
   local meant = owner == '' or holder == owner or string.match(holder, '^(.*)/') == owner
-  if not (r[1] and FROM.reclaim[r[1]]) then
+  if not (r[1] and FROM.reclaim[r[1]] and r[3]) then
     redis.call('ZREM', P .. K.leases, id) -- the record has moved on; only the lease was left behind
   elseif meant then
     redis.call('ZREM', P .. K.leases, id)

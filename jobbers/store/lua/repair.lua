@@ -16,7 +16,11 @@ end
 
 local function check(id)
   local key = P .. K.task .. id
-  if redis.call('TYPE', key).ok ~= 'hash' then
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'none' then
+    return -- it expired since it was listed
+  end
+  if kind ~= 'hash' then
     return wrong(id, 'not a record') and contain(id, stamp, retention)
   end
   local r = redis.call('HMGET', key, 'status', 'lane', 'entry', 'due')
@@ -28,7 +32,8 @@ local function check(id)
       contain(id, stamp, retention)
     end
   elseif FROM.claim[status] then
-    local there = entry and redis.pcall('XRANGE', P .. K.lane .. lane, entry, entry)[1]
+    local found_entry = entry and redis.pcall('XRANGE', P .. K.lane .. lane, entry, entry)[1]
+    local there = found_entry and found_entry[2][2] == id -- a lane that was deleted may give an entry's id out again
     if not there and wrong(id, 'queued, but in no lane') then
       redis.call('HSET', key, 'entry', enqueue(lane, id))
     elseif there and redis.call('SISMEMBER', P .. K.lanes, lane) == 0 and wrong(id, 'queued in a lane that is not listed') then

@@ -1,0 +1,323 @@
+"""A connection breaks during a call: for every script, before it was applied and after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from jobbers import Jobbers, Status, TaskHandle
+from jobbers.errors import UnknownOutcome
+from jobbers.store import scripts
+from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
+from tests.scenarios.proxy import Fate, Proxy, Rule
+
+BOTH = pytest.mark.parametrize("fate", [Fate.LOST, Fate.UNANSWERED], ids=["before", "after"])
+Story = Callable[[Scene, Proxy, Fate], Awaitable[None]]
+
+
+def script(name: str) -> Callable[[Story], Story]:
+    """The story tells of the script of this name."""
+
+    def register(story: Story) -> Story:
+        STORIES[name] = story
+        return story
+
+    return register
+
+
+STORIES: dict[str, Story] = {}
+
+
+@BOTH
+@pytest.mark.parametrize("name", scripts.NAMES)
+async def test_each_script_counts_once_and_its_caller_learns_the_truth(
+    scene: Scene, name: str, fate: Fate
+) -> None:
+    if name not in STORIES:
+        pytest.fail(f"no story for the script {name}")
+    await STORIES[name](scene, scene.proxy(), fate)
+
+
+# What workers call.
+
+
+async def _watched(scene: Scene, proxy: Proxy, *arguments: str) -> None:
+    await scene.worker(*arguments, url=proxy.url)
+    await asyncio.sleep(0.2)
+
+
+async def _hit(rule: Rule) -> None:
+    await until(lambda: rule.hits, "the rule has struck", 10)
+
+
+@script("claim")
+async def _claim(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("claim", fate)
+    tasks = await scene.map("note", range(20))
+    assert await scene.final(tasks, 8) == {SUCCEEDED: 20}
+    assert rule.hits
+    assert scene.effects.count("start") == 20
+    assert {(await task.record()).crashes for task in tasks} == {0}
+    assert {(await task.record()).attempt for task in tasks} == {1}
+
+
+@script("succeed")
+async def _succeed(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("succeed", fate)
+    tasks = await scene.map("note", range(20))
+    assert await scene.final(tasks, 8) == {SUCCEEDED: 20}
+    assert rule.hits
+    assert scene.effects.count("start") == 20
+
+
+@script("fail")
+async def _fail(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("fail", fate)
+    task = await scene.submit("say", "fail", "no such customer")
+    assert await task.wait(8) is FAILED
+    assert rule.hits
+    assert scene.effects.count("start") == 1
+    assert len((await task.record()).errors) == 1
+
+
+@script("retry")
+async def _retry(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("retry", fate)
+    task = await scene.submit("flaky", 1)
+    assert await task.result(8) == "at last"
+    assert rule.hits
+    assert [effect.attempt for effect in scene.effects.all("start")] == [1, 2]
+    assert len((await task.record()).errors) == 1
+
+
+@script("snooze")
+async def _snooze(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("snooze", fate)
+    task = await scene.submit("snooze_once")
+    assert await task.result(8) == "awake"
+    assert rule.hits
+    assert [effect.attempt for effect in scene.effects.all("start")] == [1, 1]
+    assert (await task.record()).snoozes == 1
+
+
+@script("release")
+async def _release(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    worker = await scene.worker(url=proxy.url, grace=0)
+    task = await scene.submit("nap", 2.0)
+    await scene.started(task)
+    rule = proxy.script("release", fate)
+    worker.terminate()
+    assert await worker.ended() == 0
+    assert rule.hits
+    other = await scene.worker()
+    assert await task.result(8) == f"{task.id} 1 {other.pid}"
+
+
+@script("renew")
+async def _renew(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("renew", fate)
+    task = await scene.submit("nap", 3.0)
+    assert await task.wait(8) is SUCCEEDED
+    assert rule.hits
+    assert scene.effects.count("start") == 1
+
+
+@script("beat")
+async def _beat(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("beat", fate)
+    task = await scene.submit("walk", 30, 0.1)
+    await _hit(rule)
+    await until(lambda: _has_step(task), "a later beat arrives", 4)
+    assert await task.wait(8) is SUCCEEDED
+    assert scene.effects.count("start") == 1
+
+
+async def _has_step(task: TaskHandle[object]) -> bool:
+    return bool((await task.record()).step)
+
+
+@script("promote")
+async def _promote(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("promote", fate, times=3)
+    tasks = await scene.map("note", range(5), delay=0.5)
+    assert await scene.final(tasks, 10) == {SUCCEEDED: 5}
+    assert rule.hits
+    assert scene.effects.count("start") == 5
+
+
+@script("reclaim")
+async def _reclaim(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    victim = await scene.worker()
+    task = await scene.submit("nap", 2.5)
+    await scene.started(task)
+    await scene.worker(url=proxy.url)
+    rule = proxy.script("reclaim", fate, times=8)
+    victim.kill()
+    assert await task.wait(15) is SUCCEEDED
+    assert rule.hits
+    assert scene.effects.count("start") == 2
+    assert (await task.record()).crashes == 1
+
+
+# What clients call.
+
+
+def _client(scene: Scene, proxy: Proxy) -> Jobbers:
+    return scene.app_by(proxy.url)
+
+
+@script("submit")
+async def _submit(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("submit", fate)
+        scene.note(await app.task_types["note"].submit(1))
+        assert rule.hits
+        proxy.script("submit", fate)
+        scene.note(*await app.task_types["note"].starmap([(number,) for number in range(600)]))
+        proxy.script("submit", fate)
+        unique = app.task_types["note"].options(unique="only")
+        first, second = await unique.submit(1), await unique.submit(2)
+        assert first == second
+        scene.note(first)
+    await scene.worker()
+    await scene.final([scene.app.handle(task_id) for task_id in scene.ids])
+    assert scene.effects.count("start") == 602
+
+
+@script("cancel")
+async def _cancel(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    task = await scene.submit("note")
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("cancel", fate)
+        assert await app.handle(task.id).cancel() is True
+        assert rule.hits
+        assert await app.handle(task.id).cancel() is False
+    assert await task.status() is CANCELLED
+
+
+@script("requeue")
+async def _requeue(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    task = await scene.submit("note")
+    await task.cancel()
+    async with _client(scene, proxy) as app:
+        inspector = await app.inspector()
+        rule = proxy.script("requeue", fate)
+        await inspector.requeue(task.id)
+        assert rule.hits
+        scene.note(task)
+    assert await task.status() is Status.QUEUED
+    await scene.worker()
+    assert await task.wait(8) is SUCCEEDED
+    assert scene.effects.count("start") == 1
+
+
+@script("drop")
+async def _drop(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    worker = await scene.worker()
+    tasks = [await scene.app.task_types["say"].submit("fail", "gone") for _ in range(3)]
+    await scene.final(tasks)
+    worker.terminate()
+    async with _client(scene, proxy) as app:
+        inspector = await app.inspector()
+        rule = proxy.script("drop", fate)
+        assert await inspector.drop_dead() in (0, 3)  # how many is all that a lost answer leaves unsaid
+        assert rule.hits
+        assert (await inspector.counts())["dead"] == 0
+
+
+@script("watch")
+async def _watch(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    task = await scene.submit("note")
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("watch", fate)
+        waiting = asyncio.create_task(app.handle(task.id).wait(10))
+        await _hit(rule)
+        await scene.worker()
+        assert await waiting is SUCCEEDED
+
+
+@script("repair")
+async def _repair(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    task = await scene.submit("note")
+    with scene.server.client() as client:
+        client.delete(f"{scene.prefix}:lane:default:5")
+    async with _client(scene, proxy) as app:
+        inspector = await app.inspector()
+        rule = proxy.script("repair", fate)
+        await inspector.check(mend=True)
+        assert rule.hits
+        assert await inspector.check() == []
+    await scene.worker()
+    assert await task.wait(8) is SUCCEEDED
+
+
+# What cannot be known is not claimed.
+
+
+async def test_an_outcome_that_stays_unknown_is_reported_as_unknown(scene: Scene) -> None:
+    proxy = scene.proxy()
+    app = scene.app_by(proxy.url, patience=0.5)
+    await app.client()
+    proxy.script("submit", Fate.UNANSWERED)
+    proxy.command("CLIENT", fate=Fate.LOST, times=99)
+    with pytest.raises(UnknownOutcome):
+        await app.task_types["note"].submit(1)
+    await app.close()
+    assert (await (await scene.inspector()).counts())["queued"] == 1
+
+
+async def test_a_network_that_is_gone_and_comes_back(scene: Scene) -> None:
+    """Half-open connections: nothing comes, and nothing ends. Nobody may wait for ever."""
+    proxy = scene.proxy()
+    cut_off = await scene.worker(url=proxy.url)
+    task = await scene.submit("nap", 60.0)
+    await scene.started(task)
+    proxy.cut()
+    assert await until(lambda: scene.effects.count("cancelled"), "it has fenced itself", 10) < 6.0
+    other = await scene.worker()
+    await scene.started(task, times=2)
+    assert scene.effects.all("start")[1].pid == other.pid
+    await task.cancel()
+    await until(lambda: scene.effects.count("cancelled") == 2, "the owner has heard of it")
+    other.terminate()
+    proxy.mend()
+    last = await scene.submit("note")
+    assert await last.result(20) == f"{last.id} 1 {cut_off.pid}"
+
+
+@pytest.mark.slow
+@pytest.mark.chaos
+@pytest.mark.scene(lease=1.0, crash_budget=1000)
+async def test_connections_reset_again_and_again_under_load(scene: Scene) -> None:
+    proxy = scene.proxy()
+    for _ in range(2):
+        await scene.worker("--concurrency", "20", url=proxy.url)
+    app = scene.app_by(proxy.url)
+    resetting = True
+
+    async def reset() -> None:
+        while resetting:
+            await asyncio.to_thread(proxy.reset)
+            await asyncio.sleep(0.25)
+
+    resetter = asyncio.create_task(reset())
+    try:
+        for number in range(150):
+            scene.note(await app.task_types["flaky"].submit(number % 3))
+            scene.note(await app.task_types["nap"].submit(0.01))
+            await asyncio.sleep(0.01)
+    finally:
+        resetting = False
+        await resetter
+        await app.close()
+    assert await scene.final([scene.app.handle(task_id) for task_id in scene.ids], 40) == {SUCCEEDED: 300}

@@ -1,0 +1,40 @@
+"""A task that takes its worker along, or tries to."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.scenarios.harness import FAILED, SUCCEEDED, Scene
+
+
+@pytest.mark.scene(crash_budget=2)
+async def test_poison_becomes_a_dead_letter_after_its_budget(scene: Scene) -> None:
+    supervisor = scene.start_worker("--processes", "2", "--concurrency", "5")
+    before = await scene.map("note", range(30))
+    poison = await scene.submit("poison")
+    after = await scene.map("note", range(30))
+    assert await scene.final([*before, *after]) == {SUCCEEDED: 60}
+    assert await poison.wait(20) is FAILED
+    record = await poison.record()
+    assert record.reason is not None
+    assert record.reason.startswith("poison: ")
+    assert scene.effects.count("start", poison) == 3
+    assert supervisor.code is None
+
+
+@pytest.mark.parametrize("kind", ["leave", "leave_async", "leave_process"])
+async def test_a_task_that_calls_exit_ends_only_itself(scene: Scene, kind: str) -> None:
+    worker = await scene.worker()
+    neighbour = await scene.submit("nap", 1.0)
+    await scene.started(neighbour)
+    queue = "heavy" if kind == "leave_process" else "default"
+    task = await scene.submit(kind, queue=queue)
+    assert await task.wait(10) is FAILED
+    (error,) = (await task.record()).errors
+    assert error.type == "SystemExit"
+    assert await neighbour.wait(10) is SUCCEEDED
+    await asyncio.sleep(0.2)
+    assert worker.code is None
+    assert scene.effects.count("start", task) == 1

@@ -1,0 +1,96 @@
+"""The whole table, on the server: every event meets every status, and happens if and only if the table says so.
+
+Each event is forced as far as it can be: a task that is not scheduled is entered into the due set all the same, one that
+is not queued gets a lane entry that its record names, one that does not run gets a lease that has ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from jobbers.core.status import TRANSITIONS, Event, Status, allows
+from jobbers.store.store import Store
+from tests.store import kit
+from tests.store.kit import ANOTHER, FAILED_RETENTION, LANE, OWNER, RETENTION, end_leases, put, status_of
+
+WITHOUT_SCRIPT = {Event.UNBLOCK, Event.SKIP}
+"""Events that nothing fires yet: no task is blocked before there are runs."""
+FORCED_OUT = {(Event.FAIL, Status.BLOCKED)}
+"""A worker fails only what it runs; that a failed parent fails its children is for runs."""
+
+
+async def promote(store: Store, task_id: str) -> None:
+    await store.gateway.command("ZADD", store.shards[0].due, 1, task_id)
+    await store.upkeep.promote(0, FAILED_RETENTION)
+
+
+async def claim(store: Store, task_id: str) -> None:
+    await _enter(store, task_id)
+    await kit.claim(store, owner=ANOTHER)
+
+
+async def expire(store: Store, task_id: str) -> None:
+    """A deadline is looked at when a task is claimed, and when it becomes due."""
+    await store.gateway.command("HSET", store.shards[0].task(task_id), "deadline", 1, "gated", 1)
+    if await status_of(store, task_id) == Status.SCHEDULED:
+        await promote(store, task_id)
+    else:
+        await claim(store, task_id)
+
+
+async def reclaim(store: Store, task_id: str) -> None:
+    await end_leases(store, task_id)
+    await store.upkeep.reclaim(0, 3, FAILED_RETENTION)
+
+
+async def cancel(store: Store, task_id: str) -> None:
+    await store.tasks.cancel([task_id], RETENTION, "test")
+
+
+async def requeue(store: Store, task_id: str) -> None:
+    await store.tasks.requeue({task_id: b""}, "test")
+
+
+def by_its_owner(verb: kit.Verb) -> Callable[[Store, str], Awaitable[None]]:
+    async def fire(store: Store, task_id: str) -> None:
+        await verb(store, [task_id], OWNER)
+
+    return fire
+
+
+async def _enter(store: Store, task_id: str) -> None:
+    if await status_of(store, task_id) != Status.QUEUED:
+        entry = await store.gateway.command("XADD", store.shards[0].lane(LANE), "*", "id", task_id)
+        await store.gateway.command("HSET", store.shards[0].task(task_id), "entry", entry)
+
+
+FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
+    Event.PROMOTE: promote,
+    Event.CLAIM: claim,
+    Event.SUCCEED: by_its_owner(kit.succeed),
+    Event.RETRY: by_its_owner(kit.retry),
+    Event.SNOOZE: by_its_owner(kit.snooze),
+    Event.RELEASE: by_its_owner(kit.release),
+    Event.RECLAIM: reclaim,
+    Event.FAIL: by_its_owner(kit.fail),
+    Event.EXPIRE: expire,
+    Event.CANCEL: cancel,
+    Event.REQUEUE: requeue,
+}
+
+
+def test_every_event_is_tried() -> None:
+    assert FIRE.keys() | WITHOUT_SCRIPT == set(Event)
+
+
+@pytest.mark.parametrize(("event", "status"), list(itertools.product(FIRE, Status)), ids=str)
+async def test_an_event_happens_if_the_table_allows_it(store: Store, event: Event, status: Status) -> None:
+    task_id = await put(store, status)
+
+    await FIRE[event](store, task_id)
+
+    happens = allows(event, status) and (event, status) not in FORCED_OUT
+    assert await status_of(store, task_id) == (TRANSITIONS[event].target if happens else status)
