@@ -53,7 +53,7 @@ def shards(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-async def app(jobbers_server: str, shards: int) -> AsyncIterator[Jobbers]:
+async def app(jobbers_server: str, shards: int, tmp_path: Path) -> AsyncIterator[Jobbers]:
     """An open app without tasks, in a namespace of its own, with short intervals."""
     app = Jobbers(
         jobbers_server,
@@ -63,6 +63,7 @@ async def app(jobbers_server: str, shards: int) -> AsyncIterator[Jobbers]:
         grace=5.0,
         poll_interval=0.5,
         heartbeat_interval=0.02,
+        blob_dir=tmp_path,
     )
     async with app:
         yield app
