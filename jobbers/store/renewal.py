@@ -39,7 +39,7 @@ class Renewal:
         for shard, pairs in groups.items():
             for chunk in chunked(pairs, MAX_BATCH):
                 reply = self._call(shard, [lease_ms, *(value for pair in chunk for value in pair)])
-                words = [item.decode() for item in reply]
+                words = [item.decode(errors="replace") for item in reply]
                 lost.update(zip(words[::2], words[1::2], strict=True))
         return lost
 

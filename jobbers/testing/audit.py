@@ -31,6 +31,8 @@ EXPIRING = ("stats", "garbage", "duty", "worker")
 LASTING = ("lane", "lanes", "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers")
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})
+BELL = "-"
+"""Not a task: an entry of this name wakes a worker when a queue is resumed, and goes with the next claim."""
 MOST_RECENT = 2_000
 """Most entries of the list of recent tasks: its cap is approximate."""
 
@@ -99,7 +101,9 @@ class Shard:
         for lane, held in self.many["lane"].items():
             if held.type == "stream":
                 for entry, fields in held.value.items():
-                    yield lane, entry, fields[0][1] if fields else ""
+                    task_id = fields[0][1] if fields else ""
+                    if task_id != BELL:
+                        yield lane, entry, task_id
 
 
 def find_violations(keyspace: Keyspace, namespace: str, shards: int) -> list[Violation]:

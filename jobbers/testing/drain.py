@@ -80,9 +80,8 @@ class Drain:
                 executions += started
                 if executions > limit:
                     raise AssertionError(f"no end after {limit:,} executions: do tasks submit each other?")
-                if (
-                    time.monotonic() > end
-                ):  # looked at between two steps, so that no claim is cut off in its middle
+                # Looked at between two steps, so that no claim is cut off in its middle.
+                if time.monotonic() > end:
                     running = sorted(f"{one.type.name} {one.claimed.id}" for one in self._runner.running)
                     raise WaitTimeout(
                         f"not done after {timeout:g} seconds, still running: {', '.join(running) or 'nothing'}"
@@ -99,6 +98,7 @@ class Drain:
         self._loops = [asyncio.create_task(part.run()) for part in (self._finisher, self._heartbeats)]
         inbox.start()
         try:
+            await inbox.ready.wait()  # else it would miss what is cancelled right now
             yield
         finally:
             await wind_down(self._runner.running, 0, hurry)

@@ -86,7 +86,8 @@ class Harness:
 
     def submitted(self, task_type: TaskType[Any, Any] | str | None = None) -> list[Submitted]:
         """What was submitted since the harness was made, by the test or by tasks, the first one first: of one type (or
-        its name), or all. A submission that met a taken unique key does not count."""
+        its name), or all. What one call submitted to several shards comes in any order. A submission that met a taken
+        unique key does not count."""
         return self._submissions.of(task_type.name if isinstance(task_type, TaskType) else task_type)
 
     def assert_submitted(self, task_type: TaskType[P, R], *args: P.args, **kwargs: P.kwargs) -> Submitted:
