@@ -61,13 +61,14 @@ class BareAdapter(Adapter):
 
     async def _work(self) -> None:
         await self.open()
+        key = f"{PREFIX}:lane:{LANE}"
+        await self.gateway.commands([("XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM")])
         flight: set[asyncio.Task[Any]] = set()
         while True:
             owner = f"bare/{secrets.token_hex(4)}"
             claim = [owner, 10_000, max(1, self.concurrency // 2), 1000, LANE]
             _, *rows = await self.gateway.run("claim", PREFIX, claim)
             if not rows:
-                key = f"{PREFIX}:lane:{LANE}"
                 await self.gateway.wait(
                     0,
                     "XREADGROUP",

@@ -31,6 +31,22 @@ MAX_BACKLOG = 5_000
 """Completions that may wait for the server before nothing more is claimed."""
 
 
+def most_at_once(total: int) -> int:
+    """Half of the slots: while one batch runs here, the server works on the next."""
+    return -(-total // 2)
+
+
+def next_batch(batch: int, free: int, total: int) -> int:
+    """How many tasks to claim at most, after a claim of ``batch`` that left ``free`` of ``total`` slots free.
+
+    When most are free again, tasks end sooner than a claim takes: large claims cost the least. Longer tasks come in small
+    claims, since what is claimed together ends together, and its slots would wait for each other's completions.
+    """
+    if 2 * free >= total:
+        return min(most_at_once(total), 2 * batch)
+    return max(-(-total // 20), batch // 2)
+
+
 class Claimer:
     """One loop: claim; run what came; when nothing came, wait to be woken."""
 
@@ -58,8 +74,7 @@ class Claimer:
         self._used: set[Lane] = set()
         self._orders: Iterator[list[Lane]] = iter(())
         self._look_again = 0.0
-        # Half of the slots at a time: while one batch runs here, the server works on the next.
-        self._batch = max(1, -(-slots.total // 2))
+        self._batch = most_at_once(slots.total)
         self._spurious = 0
         self._more = False
         self._stopping = asyncio.Event()
@@ -83,6 +98,7 @@ class Claimer:
             if not wanted:
                 continue
             took = await self._claim(wanted) if self._used else self._give_back(wanted)
+            self._batch = next_batch(self._batch, self._slots.free, self._slots.total)
             if took < wanted and not self._more and not self._stopping.is_set():
                 self.idle = True
                 if took:
