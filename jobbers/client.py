@@ -135,6 +135,21 @@ class Client:
             raise _unknown(task_id)
         return status
 
+    async def ending(self, task_id: str, timeout: float | None) -> Outcome:
+        """Wait until a task is final and say how it ended. Raises :class:`WaitTimeout` or :class:`NotFound`.
+
+        Between hearing of an end and reading it the task may have got a new life, by a requeue or by a server that lost
+        its last writes: then the wait goes on.
+        """
+        loop = asyncio.get_running_loop()
+        end = None if timeout is None else loop.time() + timeout
+        while True:
+            await self.wait(task_id, timeout)
+            outcome = await self.outcome(task_id)
+            if outcome.status in FINAL:
+                return outcome
+            timeout = None if end is None else max(0.0, end - loop.time())
+
     def follow(self, task_id: str) -> AsyncGenerator[Status | None, None]:
         """An async iterator of statuses: the present one, then one whenever the task moves, until it is final."""
         return self._watcher.follow(task_id)

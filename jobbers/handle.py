@@ -46,8 +46,7 @@ class TaskHandle(Generic[R]):
         the result has expired.
         """
         client = await self._client()
-        await client.wait(self.id, timeout)
-        outcome = await client.outcome(self.id)
+        outcome = await client.ending(self.id, timeout)
         if outcome.status is Status.SUCCEEDED:
             value = unpack(await client.result_bytes(outcome))
             return cast(R, value if self._signature is None else self._signature.result.load(value))
