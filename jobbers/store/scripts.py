@@ -5,6 +5,7 @@ Each script is called by the SHA-1 of its text, so that two releases can work si
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ class Script:
     sha: bytes
 
 
+@functools.cache
 def load(name: str, *, manual_clock: bool = False) -> Script:
     """Render one script; with ``manual_clock`` as the testing kit wants it, whose clock can be moved forward."""
     folder = files("jobbers.store") / "lua"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 from jobbers.core.ids import shard_of
@@ -217,7 +217,7 @@ class TaskStore:
 
     async def cancel(self, ids: Iterable[str], retention_ms: int, reason: str) -> dict[str, Status | None]:
         """Cancel tasks. Returns the status that each had before; ``None`` for no such task."""
-        call = token_hex(4)
+        call = secrets.token_hex(4)
         return await self._statuses("cancel", ids, lambda chunk: [retention_ms, reason, call, *chunk])
 
     async def requeue(self, envelopes: dict[str, bytes], reason: str) -> dict[str, Status | None]:
@@ -225,7 +225,7 @@ class TaskStore:
 
         Returns the status that each had before; ``None`` for no such task.
         """
-        call = token_hex(4)
+        call = secrets.token_hex(4)
         return await self._statuses(
             "requeue",
             envelopes,

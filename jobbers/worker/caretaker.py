@@ -16,18 +16,22 @@ from jobbers.worker.duties import Duty
 log = logging.getLogger("jobbers.worker")
 
 GUARD = "upkeep"
-GUARD_MS = 3_000
-CHECK_SECONDS = 1.0
+LONGEST_GUARD_SECONDS = 3.0
+"""How long at most a shard is without care when its guard dies; at most half a lease, so that this does not add to the
+time in which a dead worker's tasks are taken back."""
 
 
 class Caretaker:
     """One loop a shard: keep or seek the guard, do what is due, sleep until the next is or the bell rings."""
 
-    def __init__(self, store: Store, worker: str, duties: Sequence[Duty]) -> None:
+    def __init__(self, store: Store, worker: str, duties: Sequence[Duty], lease: float) -> None:
         self._store = store
         self._worker = worker
         self._duties = duties
         self._leaving = False
+        guard = min(LONGEST_GUARD_SECONDS, lease / 2)
+        self._guard_ms = int(guard * 1000)
+        self._check = guard / 3
         self._bells = [asyncio.Event() for _ in store.shards]
 
     def ring(self, shard: int) -> None:
@@ -39,12 +43,12 @@ class Caretaker:
         due: dict[Duty, float] = dict.fromkeys(self._duties, 0.0)
         guard_until = 0.0
         while not self._leaving:
-            pause = CHECK_SECONDS * random.uniform(0.8, 1.2)
+            pause = self._check * random.uniform(0.8, 1.2)
             try:
                 now = time.monotonic()
                 if now >= guard_until:
-                    held = await self._store.upkeep.hold_duty(shard, GUARD, self._worker, GUARD_MS)
-                    guard_until = now + CHECK_SECONDS if held else 0.0
+                    held = await self._store.upkeep.hold_duty(shard, GUARD, self._worker, self._guard_ms)
+                    guard_until = now + self._check if held else 0.0
                 if guard_until:
                     pause = await self._work(shard, due)
             except StoreError as error:
@@ -61,7 +65,7 @@ class Caretaker:
         for duty in self._duties:
             if time.monotonic() >= due[duty]:
                 due[duty] = time.monotonic() + await self._do(duty, shard)
-        return min(CHECK_SECONDS, max(0.0, min(due.values()) - time.monotonic()))
+        return min(self._check, max(0.0, min(due.values()) - time.monotonic()))
 
     async def _do(self, duty: Duty, shard: int) -> float:
         """One tick. A duty that fails must not keep the others from being done."""
@@ -71,7 +75,7 @@ class Caretaker:
             raise
         except StoreError as error:
             log.error("%s of shard %d failed: %s", type(duty).__name__.lower(), shard, error)
-            return CHECK_SECONDS
+            return self._check
 
     async def leave(self) -> None:
         """Do nothing more and let others take over at once."""

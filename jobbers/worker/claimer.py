@@ -135,6 +135,7 @@ class Claimer:
         owner = f"{self._worker}/{secrets.token_hex(4)}"
         settings = self._settings
         taken = Taken()
+        begun = time.monotonic()
         self.claiming = True
         try:
             taken = await self._store.tasks.claim(
@@ -160,7 +161,7 @@ class Claimer:
             return 0
         self._more = taken.more
         for claimed in taken:
-            execution = self._runner.start(claimed, self._slots, self._shard)
+            execution = self._runner.start(claimed, self._slots, self._shard, begun)
             if claimed.crashes > 1 and execution is not None:
                 await self._stand_back(execution)
         return len(taken)

@@ -65,7 +65,7 @@ class Engine:
             Reclaim(store, settings),
             Janitor(store, settings, app.blobs, blob_seconds),
         ]
-        self._caretaker = Caretaker(store, worker, duties)
+        self._caretaker = Caretaker(store, worker, duties, settings.lease)
         self.claimers = [
             Claimer(
                 store,
@@ -90,6 +90,7 @@ class Engine:
         self._background = [
             asyncio.create_task(self.finisher.run(), name="jobbers-finisher"),
             asyncio.create_task(self._heartbeats.run(), name="jobbers-heartbeats"),
+            asyncio.create_task(self._keeper.fence(), name="jobbers-fence"),
             *(
                 asyncio.create_task(self._caretaker.run(shard), name=f"jobbers-upkeep-{shard}")
                 for shard in range(len(self._store.shards))

@@ -25,7 +25,8 @@ class Ending(StrEnum):
 class Execution:
     """What runs, since when (monotonic seconds), and what it occupies.
 
-    ``confirmed`` is when the server last confirmed its lease; ``shown`` whether its first heartbeat was sent.
+    ``confirmed`` is when the call was sent by which the server last confirmed its lease; ``shown`` whether its first
+    heartbeat was sent.
     """
 
     __slots__ = (
@@ -63,8 +64,8 @@ class Execution:
                 self.task.cancel()
 
 
-Running = set[Execution]
-"""What a worker executes. After a lost lease there may be two executions of one task."""
+Running = dict[Execution, None]
+"""What a worker executes, the oldest first. After a lost lease there may be two executions of one task."""
 
 
 def without_task(executions: Iterable[Execution], lost: Container[str]) -> list[Execution]:

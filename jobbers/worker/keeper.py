@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from jobbers.settings import Settings
@@ -26,6 +26,8 @@ log = logging.getLogger("jobbers.worker")
 CANCEL_SECONDS = 1.2
 """A renewal's answer tells of cancelled tasks: so often at least, whatever the lease."""
 BLOCKED_SECONDS = 1.0
+FENCE_SECONDS = 0.25
+"""How long an execution may outlive its lease."""
 _PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 
 
@@ -47,7 +49,6 @@ class Keeper:
         self._answered = time.monotonic()
         self._blocked_since: float | None = None
         self._given_up = False
-        self.losses = 0
 
     def start(self) -> None:
         """Begin."""
@@ -82,7 +83,6 @@ class Keeper:
             lost = self._renewal.renew(pairs, self._settings.lease_ms)
         except RenewalFailed as error:
             log.warning("the leases of %d tasks could not be renewed: %s", len(held), error)
-            self._fence(held)
             return
         for execution in held:
             if execution.claimed.id not in lost:
@@ -90,14 +90,18 @@ class Keeper:
         for execution in without_task(held, lost):
             self._tell(execution, lost[execution.claimed.id] or "gone")
 
-    def _fence(self, held: Sequence[Execution]) -> None:
-        now = time.monotonic()
-        for execution in held:
-            if now - execution.confirmed > self._settings.lease:
-                self._tell(execution, "its lease ran out while the server was away")
+    async def fence(self) -> None:
+        """End executions whose leases have run out unconfirmed, until cancelled. On the event loop, because a renewal that
+        hangs must not hold it up; a loop that is blocked could not end them either."""
+        while True:
+            await asyncio.sleep(FENCE_SECONDS)
+            now = time.monotonic()
+            for execution in list(self._running):
+                if now - execution.confirmed > self._settings.lease and execution.ending is not Ending.LOST:
+                    claimed = execution.claimed
+                    self._lost(claimed.id, claimed.owner, "its lease ran out while the server was away")
 
     def _tell(self, execution: Execution, why: str) -> None:
-        self.losses += 1
         claimed = execution.claimed
         self._loop.call_soon_threadsafe(self._lost, claimed.id, claimed.owner, why)
 

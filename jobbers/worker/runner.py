@@ -41,14 +41,19 @@ class Runner:
         self._shards = shards
         self._offload_above = app.settings.offload_above
         self._loop = asyncio.get_running_loop()
-        self.running: Running = set()
+        self.running: Running = {}
         self._calls = {
             task_type.name: (task_type, _chain(app, task_type, executors.call_for(task_type)))
             for task_type in app.task_types.values()
         }
 
-    def start(self, claimed: Claimed, slots: Slots, shard: int) -> asyncio.Task[None] | None:
-        """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here."""
+    def start(
+        self, claimed: Claimed, slots: Slots, shard: int, leased_at: float | None = None
+    ) -> asyncio.Task[None] | None:
+        """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here.
+
+        ``leased_at`` is when its claim was sent (monotonic seconds): its lease cannot have begun earlier.
+        """
         known = self._calls.get(claimed.type)
         if known is None:
             self._put_back(claimed, shard)
@@ -64,7 +69,9 @@ class Runner:
             return None
         context = CurrentTask(claimed, self._worker, envelope.headers)
         execution = Execution(claimed, task_type, context, slots, shard)
-        self.running.add(execution)
+        if leased_at is not None:
+            execution.confirmed = leased_at
+        self.running[execution] = None
         execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs))
         return execution.task
 
@@ -95,7 +102,7 @@ class Runner:
                 self._finisher.succeed(execution, packed, blob)
         finally:
             execution.context.over = True
-            self.running.discard(execution)
+            self.running.pop(execution, None)
             execution.slots.give(1)
 
     def _encoded(self, value: Any) -> bytes:
