@@ -93,6 +93,20 @@ print(*dict.fromkeys(found), sep="\n")
 endef
 export FIND_SERVERS
 
+# Faults
+
+SEEDS ?= 1000
+
+.PHONY: sim
+sim: $(VENV)/.developing ## Simulate workers, clients, a server and faults: SEEDS=1000, ARGS="--first 1000"
+	@$(BIN)/python -m jobbers.testing.simulate --seeds $(SEEDS) $(ARGS)
+
+ROUNDS ?= 3
+
+.PHONY: chaos
+chaos: $(VENV)/.developing ## Kill, stop and cut real processes, ROUNDS=3 times over
+	@for round in $$(seq $(ROUNDS)); do echo "== round $$round of $(ROUNDS)"; $(PYTEST) tests/scenarios $(ARGS) || exit 1; done
+
 .PHONY: test-matrix
 test-matrix: $(VENV)/.oldest ## Run every test against every server that is found here
 	@servers=$$($(BIN)/python -W ignore -c "$$FIND_SERVERS"); test -n "$$servers"; failed=; \

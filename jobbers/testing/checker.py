@@ -1,0 +1,322 @@
+"""Judges a history: one pass over its events, one function a rule. It knows nothing of who recorded them.
+
+Kinds of events, and their fields beside ``at`` (seconds) and ``seq``:
+
+========== ======================================================================================================
+begun      ``lease`` seconds, ``crash_budget``
+submitting ``task``, ``attempts``: a client is about to submit
+accepted   ``task``, ``holder``: the client was told so; the holder of its unique key is another task or itself
+refused    ``task``: the client was told that it was not taken
+unknown    ``task``: the client was told that nobody knows
+moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
+           owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``: the store changed
+started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
+returned   the same: it returned
+told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
+killed     ``process``
+snapshot   what happens after this may be lost
+rolled_back  it was lost
+healed     no more faults from here on
+violation  ``what``: the store was found to be wrong after the end
+crashed    ``process``, ``error``: a worker ended by itself
+ended      all was looked at
+========== ======================================================================================================
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from jobbers.core.status import FINAL, TRANSITIONS, Event, Status
+from jobbers.testing.history import Event as Happened
+
+CLOCK_GRAIN_MS = 1.0
+FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release"})
+
+_MOVES: dict[str, tuple[Event, ...]] = {
+    "claim": (Event.CLAIM, Event.EXPIRE),
+    "promote": (Event.PROMOTE, Event.EXPIRE),
+    "reclaim": (Event.RECLAIM, Event.FAIL),
+    "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
+    **{event.value: (event,) for event in (Event.SUCCEED, Event.FAIL, Event.RETRY, Event.SNOOZE, Event.RELEASE,
+                                           Event.CANCEL, Event.REQUEUE)},
+}  # fmt: skip
+
+
+class Finding(NamedTuple):
+    """A promise that was not kept: the rule, and what it was broken by."""
+
+    rule: str
+    task: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.task} {self.what}".rstrip()
+
+
+Rule = Callable[["Run"], Iterator[Finding]]
+
+
+class Run:
+    """A history, sorted out. ``moves`` are those that were not lost by a roll-back."""
+
+    def __init__(self, events: Sequence[Happened]) -> None:
+        self.events = events
+        self.lost = _lost(events)
+        self.moves: dict[str, list[Happened]] = defaultdict(list)
+        self.of_kind: dict[str, list[Happened]] = defaultdict(list)
+        for event in events:
+            self.of_kind[event["kind"]].append(event)
+            if event["kind"] == "moved" and event["seq"] not in self.lost:
+                self.moves[event["task"]].append(event)
+
+    @property
+    def crash_budget(self) -> int:
+        """How many workers a task may lose."""
+        return int(self.of_kind["begun"][0]["crash_budget"]) if self.of_kind["begun"] else 3
+
+    @property
+    def lease(self) -> float:
+        """Seconds that a lease lasts."""
+        return float(self.of_kind["begun"][0]["lease"]) if self.of_kind["begun"] else 10.0
+
+    def any_killed(self, since: float, until: float) -> bool:
+        """Whether a worker was killed in this time (seconds)."""
+        return any(since <= event["at"] <= until for event in self.of_kind["killed"])
+
+    def lives(self, task: str) -> Iterator[list[Happened]]:
+        """The moves of a task, a list for each life: a requeued task begins a new one."""
+        life: list[Happened] = []
+        for move in self.moves[task]:
+            if move["by"] == "requeue" and life:
+                yield life
+                life = []
+            life.append(move)
+        if life:
+            yield life
+
+
+def check(events: Sequence[Happened]) -> list[Finding]:
+    """Everything in a history that must not be."""
+    run = Run(events)
+    return [finding for rule in RULES for finding in rule(run)]
+
+
+def no_loss(run: Run) -> Iterator[Finding]:
+    """What was accepted is there, and has ended when the faults were over."""
+    if not run.of_kind["ended"]:
+        return
+    for accepted in run.of_kind["accepted"]:
+        if accepted["seq"] in run.lost:
+            continue
+        task = accepted["holder"]
+        moves = run.moves[task]
+        if not moves:
+            if not any(event["task"] == task and event["seq"] in run.lost for event in run.of_kind["moved"]):
+                yield Finding("no_loss", task, "was accepted, but never written")
+        elif moves[-1]["to"] not in FINAL:
+            yield Finding("no_loss", task, f"was accepted and is {moves[-1]['to'] or 'gone'} at the end")
+
+
+def refused_is_not_written(run: Run) -> Iterator[Finding]:
+    """What a client was told was refused, each time that it tried, is not there."""
+    outcomes: dict[str, list[str]] = defaultdict(list)
+    for event in run.events:
+        if event["kind"] in ("accepted", "refused", "unknown"):
+            outcomes[event["task"]].append(event["kind"])
+    for task, kinds in outcomes.items():
+        if set(kinds) == {"refused"} and run.moves[task]:
+            yield Finding("refused_is_not_written", task, "was refused, and is there")
+
+
+def created_once(run: Run) -> Iterator[Finding]:
+    """An id is created once, whoever submits it how often."""
+    for task, moves in run.moves.items():
+        created = [move for move in moves if move["by"] == "submit"]
+        if len(created) > 1:
+            yield Finding("created_once", task, f"was created {len(created)} times")
+
+
+def legal_transitions(run: Run) -> Iterator[Finding]:
+    """Every move is one of the table's, and begins where the last one ended."""
+    for task, moves in run.moves.items():
+        status = ""
+        for move in moves:
+            if move["from"] != status:
+                yield Finding(
+                    "legal_transitions", task, f"was {status or 'nothing'} and moved from {move['from']}"
+                )
+            status = move["to"]
+            if not _legal(move):
+                yield Finding(
+                    "legal_transitions", task, f"{move['by']}: {move['from'] or 'nothing'} to {move['to']}"
+                )
+
+
+def one_acceptance(run: Run) -> Iterator[Finding]:
+    """A life ends once."""
+    for task in run.moves:
+        for life in run.lives(task):
+            ends = [move for move in life if move["to"] in FINAL]
+            if len(ends) > 1:
+                yield Finding("one_acceptance", task, f"ended {len(ends)} times in one life")
+
+
+def no_stale_acceptance(run: Run) -> Iterator[Finding]:
+    """Only the latest claim's owner completes."""
+    for task, moves in run.moves.items():
+        owner = ""
+        for move in moves:
+            if move["by"] == "claim":
+                owner = move["owner"]
+            elif move["by"] in FINISHING and move.get("caller") != owner:
+                yield Finding(
+                    "no_stale_acceptance", task, f"{move['by']} by {move.get('caller')}, held by {owner}"
+                )
+
+
+def attempt_budget(run: Run) -> Iterator[Finding]:
+    """A life starts at most as often as its policy allows, and once more for each worker it may lose."""
+    attempts = {event["task"]: event["attempts"] for event in run.of_kind["submitting"]}
+    for task in run.moves:
+        for life in run.lives(task):
+            starts = sum(move["by"] == "claim" and move["to"] == Status.RUNNING for move in life)
+            free = sum(_is_free(before, move) for before, move in itertools.pairwise(life))
+            allowed = attempts.get(task, starts) + run.crash_budget + free
+            if starts > allowed:
+                yield Finding("attempt_budget", task, f"started {starts} times, allowed are {allowed}")
+
+
+def lease_exclusion(run: Run) -> Iterator[Finding]:
+    """What is leased is taken from its owner only when the lease has ended, or when its start was never heard of."""
+    stepped = bool(run.of_kind["clock_stepped"])
+    for task, moves in run.moves.items():
+        for move in moves:
+            left = 0 if stepped or move["by"] != "reclaim" else move.get("lease_left", 0)
+            if left > CLOCK_GRAIN_MS and not _was_unheard(run, move):
+                yield Finding("lease_exclusion", task, f"was taken back {left} ms before its lease ended")
+
+
+def recovery_bound(run: Run) -> Iterator[Finding]:
+    """After the faults, no lease outlives its end by more than a sweep and a second, unless the worker that would have
+    swept died, too."""
+    if not run.of_kind["healed"]:
+        return
+    healed = run.of_kind["healed"][0]["at"]
+    for task, moves in run.moves.items():
+        for move in moves:
+            late = -move.get("lease_left", 0) / 1000
+            ended = move["at"] - late
+            too_late = move["by"] == "reclaim" and ended > healed + RECOVERY_GRACE and late > RECOVERY_SECONDS
+            if too_late and not run.any_killed(ended - run.lease / 2, move["at"]):
+                yield Finding(
+                    "recovery_bound", task, f"was taken back {late:.1f} s after its lease had ended"
+                )
+
+
+RECOVERY_SECONDS = 2.0
+RECOVERY_GRACE = 10.0
+"""The guard of the duties may lie with a dead worker, and connections are made anew."""
+
+
+def first_in_first_out(run: Run) -> Iterator[Finding]:
+    """Within a lane, claims take entries in their order."""
+    last: dict[str, tuple[tuple[int, ...], str]] = {}
+    moves = sorted(
+        (move for moves in run.moves.values() for move in moves), key=lambda move: int(move["seq"])
+    )
+    for move in moves:
+        if move["by"] == "claim" and "entry" in move:
+            entry = tuple(int(part) for part in move["entry"].split("-"))
+            before, task = last.get(move["lane"], ((0,), ""))
+            if entry <= before:
+                yield Finding(
+                    "first_in_first_out", move["task"], f"was claimed after {task}, which came later"
+                )
+            last[move["lane"]] = (entry, move["task"])
+
+
+def in_its_place(run: Run) -> Iterator[Finding]:
+    """After every script a task lies in exactly the containers that its status demands."""
+    for event in run.of_kind["moved"]:
+        if "misplaced" in event:
+            what = f"{event['by']} left it {event['to']}, and it {', '.join(event['misplaced'])}"
+            yield Finding("in_its_place", event["task"], what)
+
+
+def told_the_truth(run: Run) -> Iterator[Finding]:
+    """What a client is told of an end has happened before, and success means that the function returned."""
+    reached: dict[str, set[str]] = defaultdict(set)
+    returned: set[tuple[str, str]] = set()
+    for event in run.events:
+        match event["kind"]:
+            case "moved":
+                reached[event["task"]].add(event["to"])
+                if event["by"] == "succeed" and (event["task"], event["owner"]) not in returned:
+                    yield Finding(
+                        "told_the_truth", event["task"], "succeeded, and its function never returned"
+                    )
+            case "returned":
+                returned.add((event["task"], event["owner"]))
+            case "told" if event["what"] in FINAL and event["what"] not in reached[event["task"]]:
+                yield Finding(
+                    "told_the_truth", event["task"], f"a client heard of {event['what']}, which never was"
+                )
+
+
+def nobody_crashes(run: Run) -> Iterator[Finding]:
+    """Workers do not end by themselves, but for a server that is not there when they start."""
+    for event in run.of_kind["crashed"]:
+        if not str(event["error"]).startswith(("ServerUnavailable", "UnknownOutcome", "OutOfMemory")):
+            yield Finding("nobody_crashes", event["process"], event["error"])
+
+
+def quiescence(run: Run) -> Iterator[Finding]:
+    """At the end the whole store obeys its invariants, key by key."""
+    for event in run.of_kind["violation"]:
+        yield Finding("quiescence", "", event["what"])
+
+
+RULES: tuple[Rule, ...] = (
+    no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
+    lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, nobody_crashes, quiescence,
+)  # fmt: skip
+
+
+def _lost(events: Iterable[Happened]) -> set[int]:
+    """The places of what a roll-back undid."""
+    lost: set[int] = set()
+    since: list[int] | None = None
+    for event in events:
+        if event["kind"] == "snapshot":
+            since = []
+        elif event["kind"] == "rolled_back":
+            lost.update(since or ())
+            since = None
+        elif since is not None:
+            since.append(event["seq"])
+    return lost
+
+
+def _legal(move: Happened) -> bool:
+    if move["by"] == "submit":
+        return move["from"] == "" and move["to"] in (Status.QUEUED, Status.SCHEDULED, Status.BLOCKED)
+    rows = [TRANSITIONS[event] for event in _MOVES.get(str(move["by"]), ())]
+    return any(move["from"] in row.sources and row.target == move["to"] for row in rows)
+
+
+def _is_free(before: Happened, move: Happened) -> bool:
+    """Whether a running task was put back without using an attempt."""
+    put_back = before["to"] == Status.RUNNING and move["to"] in (Status.QUEUED, Status.SCHEDULED)
+    return bool(put_back and move["attempt"] < before["attempt"])
+
+
+def _was_unheard(run: Run, move: Happened) -> bool:
+    """Whether the execution that was taken back had never started."""
+    return not any(
+        event["task"] == move["task"] and event["owner"] == move["owner"] and event["seq"] < move["seq"]
+        for event in run.of_kind["started"]
+    )

@@ -1,0 +1,159 @@
+"""What simulated clients ask for, and what the tasks do: each task carries a plan drawn from the seed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from jobbers import Fail, Jobbers, Retry, Snooze, current_task
+from jobbers.client import new_id
+from jobbers.errors import (
+    JobbersError,
+    NotFound,
+    OutOfMemory,
+    ServerUnavailable,
+    TaskCancelled,
+    TaskFailed,
+    UnknownOutcome,
+)
+from jobbers.handle import TaskHandle
+from jobbers.testing.history import History
+from jobbers.testing.simulate.loop import current, here
+
+ATTEMPTS = 3
+AGAIN_SECONDS = 0.5
+
+Step = tuple[str, float]
+"""How an execution ends, and after how many seconds."""
+
+
+def add_tasks(app: Jobbers, history: History) -> None:
+    """Give an app the task type of the simulation, which notes when it starts and when it returns."""
+
+    def note(kind: str) -> None:
+        task, process = current_task(), current()
+        history.add(
+            kind,
+            task=task.id,
+            attempt=task.attempt,
+            owner=task.claimed.owner,
+            process=process.name if process else "",
+        )
+
+    async def work(plan: list[Any]) -> str:
+        task = current_task()
+        ending, seconds = plan[min(task.attempt + task.snoozes, len(plan)) - 1]
+        note("started")
+        task.heartbeat("first half")
+        await asyncio.sleep(seconds / 2)
+        task.heartbeat("second half", progress=0.5)
+        await asyncio.sleep(seconds / 2)
+        match ending:
+            case "raise":
+                raise RuntimeError("as planned")
+            case "retry":
+                raise Retry(after=0.5)
+            case "fail":
+                raise Fail("as planned")
+            case "die":
+                note("killed")
+                here().kill()
+                await asyncio.Future()
+            case "snooze" if task.snoozes < len(plan):
+                raise Snooze(0.7)
+        note("returned")
+        return task.id
+
+    app.task(name="work", retry=Retry(attempts=ATTEMPTS, delay=0.3, backoff="fixed", jitter=False))(work)
+
+
+def draw_plan(chance: random.Random) -> list[Step]:
+    """What happens at each execution of a task; the last step counts for all later ones."""
+    endings = chance.choices(
+        ["ok", "raise", "retry", "snooze", "fail", "die"], [70, 12, 5, 8, 4, 1], k=ATTEMPTS
+    )
+    if chance.random() < 0.9:
+        endings[-1] = "ok"
+    if chance.random() < 0.02:
+        endings = ["die"]  # poison: it takes each worker along
+    return [
+        (ending, round(chance.choice([0.0, 0.02, 0.2, 1.0, 4.0]) * chance.random(), 3)) for ending in endings
+    ]
+
+
+class Client:
+    """A program that submits tasks and watches some of them."""
+
+    def __init__(self, app: Jobbers, history: History, chance: random.Random, count: int) -> None:
+        self._work = app.task_types["work"]
+        self._history = history
+        self._chance = chance
+        self._count = count
+
+    async def run(self, over: float) -> None:
+        """Submit all tasks within so many seconds; returns when all have been accepted."""
+        chance = self._chance
+        followers: list[asyncio.Task[None]] = []
+        for at in sorted(chance.uniform(0, over) for _ in range(self._count)):
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(max(0.0, at - loop.time()))
+            handle = await self._submit()
+            if chance.random() < 0.5:
+                followers.append(asyncio.create_task(self._follow(handle)))
+        await asyncio.gather(*followers)
+
+    async def _submit(self) -> TaskHandle[Any]:
+        """Insist until it is known to have been accepted, with an id of the client's own."""
+        chance, history = self._chance, self._history
+        options: dict[str, Any] = {"priority": chance.choice([5, 5, 5, 8])}
+        if chance.random() < 0.2:
+            options["delay"] = chance.choice([0.3, 1.5])
+        if chance.random() < 0.15:
+            options["unique"] = f"key{chance.randrange(3)}"
+        task_id, plan = new_id(options.get("unique")), draw_plan(chance)
+        history.add("submitting", task=task_id, attempts=ATTEMPTS)
+        while True:
+            try:
+                handle = await self._work.options(id=task_id, **options).submit(plan)
+            except UnknownOutcome:
+                history.add("unknown", task=task_id)
+            except (ServerUnavailable, OutOfMemory):
+                history.add("refused", task=task_id)
+            else:
+                history.add("accepted", task=task_id, holder=handle.id)
+                return handle
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _follow(self, handle: TaskHandle[Any]) -> None:
+        """Cancel it, or wait for its end and give dead letters another life."""
+        if self._chance.random() < 0.4:
+            await asyncio.sleep(self._chance.uniform(0, 3))
+            await self._insist(handle, self._cancel)
+        else:
+            await self._insist(handle, self._await_end)
+
+    async def _insist(self, handle: TaskHandle[Any], action: Any) -> None:
+        while True:
+            try:
+                await action(handle)
+            except NotFound:
+                self._history.add("told", task=handle.id, what="gone")
+            except JobbersError:
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            return
+
+    async def _cancel(self, handle: TaskHandle[Any]) -> None:
+        ended = await handle.cancel()
+        self._history.add("told", task=handle.id, what="cancelled" if ended else "over")
+
+    async def _await_end(self, handle: TaskHandle[Any]) -> None:
+        try:
+            value = await handle.result()
+        except TaskFailed:
+            self._history.add("told", task=handle.id, what="failed")
+        except TaskCancelled:
+            self._history.add("told", task=handle.id, what="cancelled")
+        else:
+            self._history.add("told", task=handle.id, what="succeeded", value=value)

@@ -1,0 +1,53 @@
+"""Bugs planted into the scripts, each one that a task queue somewhere has had: the simulation must find them all.
+
+Each changes the text of one or more scripts as the simulated server loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Rewrite = Callable[[str, str], str]
+
+HOLDS = "return record[1] == 'running' and record[2] == owner"
+
+
+def _replaced(*scripts: str, old: str, new: str) -> Rewrite:
+    def rewrite(name: str, text: str) -> str:
+        if name not in scripts:
+            return text
+        if old not in text:
+            raise LookupError(f"{name}.lua has changed: {old!r} is not in it any more, plant this bug anew")
+        return text.replace(old, new)
+
+    return rewrite
+
+
+FENCED = ("succeed", "fail", "retry", "snooze", "release")
+
+BUGS: dict[str, Rewrite] = {
+    "fence by status only": _replaced(*FENCED, old=HOLDS, new="return record[1] == 'running'"),
+    "no fence": _replaced(*FENCED, old=HOLDS, new="return true"),
+    "no id check at submit": _replaced(
+        "submit",
+        old="if redis.call('EXISTS', key) == 0 then\n    local holder",
+        new="if true then\n    local holder",
+    ),
+    "claim without a lease": _replaced(
+        "claim", old="redis.call('ZADD', P .. K.leases, unpack(leases))", new="local nothing = leases"
+    ),
+    "due task leaves its set before it is laid into its lane": _replaced(
+        "promote", old="if r[1] and FROM.promote[r[1]] and r[2] then", new="if false then"
+    ),
+    "reclaim before the lease has ended": _replaced(
+        "reclaim", old="'-inf', whole(now), 'LIMIT'", new="'-inf', whole(now + 1000), 'LIMIT'"
+    ),
+    "crashes are not counted": _replaced("reclaim", old="+ crash\n", new="\n"),
+    "completion leaves the lease behind": _replaced(
+        "succeed", old="redis.call('ZREM', P .. K.leases, unpack(done))", new="local nothing = done"
+    ),
+    "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
+    "cancel forgets the lane": _replaced(
+        "cancel", old="redis.call('HGET', key, 'entry') or '0-0'", new="'0-0'"
+    ),
+}
