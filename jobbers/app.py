@@ -120,7 +120,7 @@ class Jobbers:
         Raises :class:`ConfigError` for a name that is taken, :class:`InvalidInput` for a policy that makes no sense.
         """
         if function:
-            return self._register(*function)
+            return self._register(*function, **options)
         return lambda function: self._register(function, **options)
 
     def _register(

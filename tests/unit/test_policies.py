@@ -135,3 +135,13 @@ def test_async_functions_do_not_run_in_processes() -> None:
 
     with pytest.raises(ConfigError, match="process=True"):
         Jobbers("redis://localhost").task(process=True)(work)
+
+
+def test_options_count_when_the_function_is_given_with_them() -> None:
+    """Not only as ``@app.task(...)``: options must never be dropped without a word."""
+
+    async def function() -> None: ...
+
+    app = Jobbers("redis://127.0.0.1:1/0")
+    chosen = app.task(function, name="chosen", priority=7)  # type: ignore[call-overload]
+    assert (chosen.name, chosen.policy.priority) == ("chosen", 7)
