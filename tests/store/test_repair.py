@@ -48,7 +48,12 @@ async def test_a_queued_task_comes_back_into_its_lane(store: Store) -> None:
     await store.gateway.command("DEL", store.shards[0].lane(LANE))
     before = await snapshot(store)
     assert await repair(store, task_id) == [Finding(task_id, "queued, but in no lane")]
-    assert await changes(store, before) == {**record(task_id, entry=ANY), "lane:mail:5": [task_id]}
+    changed = await changes(store, before)
+    # A new stream begins its numbers anew: within the same millisecond the entry has the same id again.
+    assert {**record(task_id, entry=ANY), **changed} == {
+        **record(task_id, entry=ANY),
+        "lane:mail:5": [task_id],
+    }
     assert [task.id for task in await claim(store)] == [task_id]
 
 
