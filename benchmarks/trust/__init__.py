@@ -1,0 +1,1 @@
+"""What becomes of tasks when workers die, stop, or lose their connection: Jobbers and its peers, side by side."""

@@ -1,0 +1,44 @@
+"""Jobbers: a lease of 8 s (default 10), renewed every third of it; all else as it comes."""
+
+from __future__ import annotations
+
+from benchmarks.trust import effects
+from benchmarks.trust.adapters.base import LIMIT, SLOTS, TASK, Adapter, main, run
+from jobbers import Jobbers, Status
+from jobbers.handle import TaskHandle
+from jobbers.store import scripts
+from jobbers.worker import Worker
+
+
+class JobbersAdapter(Adapter):
+    """The crash budget (3) and everything else are defaults."""
+
+    packages = ("jobbers", "redis", "hiredis", "uvloop")
+    settings = "lease 8 s (default 10)"
+    claims = (["EVALSHA", scripts.load("claim").sha.decode(), "<-" + TASK],)
+    finishes = (["EVALSHA", scripts.load("succeed").sha.decode()],)
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.app = Jobbers(url, lease=LIMIT)
+        self.task = self.app.task(effects.body, name=TASK)
+
+    async def close(self) -> None:
+        await self.app.close()
+
+    async def submit(self, task: int, seconds: float) -> str:
+        return (await self.task.submit(task, seconds)).id
+
+    async def outcome(self, task_id: str) -> str | None:
+        handle: TaskHandle[str] = TaskHandle(task_id, self.app.client)
+        status = await handle.status()
+        if status not in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
+            return None
+        return f"ok:{await handle.result()}" if status is Status.SUCCEEDED else f"error:{status}"
+
+    def work(self) -> None:
+        run(Worker(self.app, concurrency=SLOTS).run())
+
+
+if __name__ == "__main__":
+    main(JobbersAdapter)
