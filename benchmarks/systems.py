@@ -11,6 +11,8 @@ from typing import Any
 from benchmarks.child import ROOT, Child, ChildError
 
 ENVIRONMENTS = ROOT / ".venv-bench"
+SHARED = "peers"
+"""The environment of the peers that can live together; ``requirements/`` has one file an environment."""
 DESCRIBE_SECONDS = 60.0
 DEFAULT_CONCURRENCY = 100
 
@@ -74,15 +76,16 @@ class Interpreters:
         return cls(environments, {name: path for name, _, path in pairs})
 
     def of(self, name: str, known: Known) -> str:
-        """The option for this system, else the one for all peers, else its environment, else this Python."""
+        """The option for this system, else the one for all peers, else its own environment, else the one that peers share,
+        else this Python."""
         if name in self.chosen:
             return self.chosen[name]
         if not known.environment:
             return sys.executable
         if "" in self.chosen:
             return self.chosen[""]
-        made = self.environments / known.environment / "bin" / "python"
-        return str(made) if made.exists() else sys.executable
+        own, shared = (self.environments / name / "bin" / "python" for name in (known.environment, SHARED))
+        return str(own) if own.exists() else str(shared) if shared.exists() else sys.executable
 
 
 def resolve(label: str, interpreters: Interpreters) -> System:
