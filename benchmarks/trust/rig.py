@@ -101,8 +101,6 @@ class Process:
     async def end(self) -> None:
         """Leave nothing of it behind."""
         self.signal(signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
         await self._process.wait()
 
 

@@ -21,7 +21,7 @@ class JobbersAdapter(Adapter):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.app = Jobbers(url, lease=LIMIT)
-        self.task = self.app.task(effects.body, name=TASK)
+        self.task = self.app.task(name=TASK)(effects.body)
 
     async def close(self) -> None:
         await self.app.close()
