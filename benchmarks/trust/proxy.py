@@ -24,7 +24,7 @@ _MORE = {b"*": 1, b"~": 1, b">": 1, b"%": 2}
 class Fate(Enum):
     """What becomes of a call."""
 
-    HELD = auto()  # applied; its reply never comes
+    HELD = auto()  # applied; from this reply on nothing passes any more, to or from this worker
     BROKEN_BEFORE = auto()  # the connection breaks before the server has it
     BROKEN_AFTER = auto()  # applied; the connection breaks before the reply
 
@@ -69,6 +69,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._port = port
         self._sessions: set[asyncio.Task[None]] = set()
+        self._cut = False
         self.rule: Rule | None = None
         self.url = ""
 
@@ -117,6 +118,8 @@ class Proxy:
             if rule and pattern and rule.fate is Fate.BROKEN_BEFORE:
                 rule.count()
                 return
+            if self._cut:
+                await asyncio.Event().wait()
             calls.append(pattern)
             up.write(raw)
             await up.drain()
@@ -134,7 +137,9 @@ class Proxy:
                     return
                 if rule.fate is Fate.HELD and hands_out(reply, pattern):
                     rule.count()
-                    await asyncio.Event().wait()
+                    self._cut = True
+            if self._cut:
+                await asyncio.Event().wait()
             writer.write(reply)
             await writer.drain()
 

@@ -21,6 +21,8 @@ from benchmarks.trust.rig import TASKS, Process, Rig
 SECONDS = 6.0
 BLIP = 1.0
 """Seconds for which every completing call is broken."""
+STEADY = 1.0
+"""Seconds without a start after which the other worker has taken all that it can."""
 
 
 async def _running(rig: Rig, *, proxied: bool = False) -> tuple[Process, Process]:
@@ -35,7 +37,7 @@ async def _running(rig: Rig, *, proxied: bool = False) -> tuple[Process, Process
     return victim, other
 
 
-def _report(rig: Rig, since: float, taken: list[float], expected: int) -> dict[str, Any]:
+def _report(rig: Rig, taken: list[float], expected: int) -> dict[str, Any]:
     """What all scenarios count; ``taken`` are the seconds to recovery of those of ``expected`` tasks that recovered."""
     ends = Counter(effect["task"] for effect in rig.effects("end"))
     last = [seen[-1][1] if seen else None for seen in rig.outcomes]
@@ -50,7 +52,9 @@ def _report(rig: Rig, since: float, taken: list[float], expected: int) -> dict[s
         "recovered": len(taken),
         "recovery_median": round(statistics.median(taken), 1) if taken else None,
         "recovery_max": round(max(taken), 1) if taken else None,
-        "errors": sorted({outcome[:100] for outcome in last if outcome and outcome.startswith("error")}),
+        "errors": sorted(
+            {outcome[:100] for seen in rig.outcomes for _, outcome in seen if outcome.startswith("error")}
+        ),
     }
 
 
@@ -69,23 +73,27 @@ async def killed(rig: Rig) -> dict[str, Any]:
     rig.pulse()
     await rig.quiet()
     everything = set(range(TASKS))
-    return _report(rig, since, _restarts(rig, since, everything), TASKS)
+    return _report(rig, _restarts(rig, since, everything), TASKS)
 
 
 async def killed_claiming(rig: Rig) -> dict[str, Any]:
-    """S02: SIGKILL while replies that hand out tasks are on their way. Recovery: until a task in flight starts."""
-    victim = await rig.worker(proxied=True)
+    """S02: SIGKILL while replies that hand out tasks are on their way. Recovery: from the first such reply until a task in
+    flight starts. What was not handed out, the other worker may take before the kill."""
     rule = rig.proxy.rule = Rule(Fate.HELD, rig.facts["claims"], 3600)
+    victim = await rig.worker(proxied=True)
     await rig.submit(SECONDS)
     if not await rig.until(rule.hit.is_set, 15):
         raise ChildError("no reply that hands out tasks was seen")
-    await asyncio.sleep(0.5)
     await rig.worker()
+    await rig.until(lambda: not rig.effects("start", after=time.monotonic() - STEADY), rig.patience)
+    if rig.effects("start", by=victim):
+        raise ChildError("a reply that hands out tasks was not recognised")
     flying = set(range(TASKS)) - rig.tasks("start")
-    since = victim.signal(signal.SIGKILL)
+    victim.signal(signal.SIGKILL)
     rig.pulse()
     await rig.quiet()
-    return _report(rig, since, _restarts(rig, since, flying), len(flying)) | {"held_replies": rule.hits}
+    taken = _restarts(rig, rule.first, flying)
+    return _report(rig, taken, len(flying)) | {"held_replies": rule.hits}
 
 
 async def woken_late(rig: Rig) -> dict[str, Any]:
@@ -102,7 +110,7 @@ async def woken_late(rig: Rig) -> dict[str, Any]:
         old is not None and seen[-1][1] != old for old, seen in zip(before, rig.outcomes, strict=True)
     )
     completed = sum(old is not None for old in before)
-    facts = _report(rig, since, _restarts(rig, since, rig.tasks("start", by=other)), TASKS)
+    facts = _report(rig, _restarts(rig, since, rig.tasks("start", by=other)), TASKS)
     return facts | {"zombies_accepted": replaced, "zombies": completed}
 
 
@@ -118,7 +126,7 @@ async def woken_early(rig: Rig) -> dict[str, Any]:
     await rig.quiet()
     by_other = f"/{other.pid}/"
     accepted = sum(any(by_other not in outcome for _, outcome in rig.outcomes[task]) for task in taken_over)
-    facts = _report(rig, since, _restarts(rig, since, taken_over), len(taken_over))
+    facts = _report(rig, _restarts(rig, since, taken_over), len(taken_over))
     return facts | {"zombies_accepted": accepted, "zombies": len(taken_over)}
 
 
@@ -130,7 +138,7 @@ async def _broken(rig: Rig, fate: Fate) -> dict[str, Any]:
     rig.pulse()
     await rig.quiet()
     times = [max(0.0, seen[0][0] - rule.first) for seen in rig.outcomes if seen]
-    facts = _report(rig, rule.first, times, TASKS)
+    facts = _report(rig, times, TASKS)
     return facts | {"broken_calls": rule.hits, "worker_ended": victim.ended}
 
 
