@@ -96,6 +96,8 @@ class Proxy:
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            pass  # the end of the run; start_server would log it
         finally:
             for pump in pumps:
                 pump.cancel()

@@ -28,19 +28,17 @@ def cell(name: str, run: dict[str, Any], patience: float) -> str:
     """One run in a few words."""
     if "error" in run:
         return "not measured"
-    words = []
-    number = run["at_risk"] if name == "S02" else run["tasks"]
-    words.append(f"lost {run['lost']}/{number}")
+    words = [f"{run['lost']} of {run['tasks']} lost"]
     if run["failed"]:
-        words.append(f"failed {run['failed']}/{number}")
+        words.append(f"{run['failed']} failed")
     if name.startswith("S05"):
-        words.append(f"zombie accepted {run['zombies_accepted']}/{run['zombies']}")
-    if name.startswith("S05") and name != "S05a" and run["results_replaced"]:
-        words.append(f"result replaced {run['results_replaced']}")
-    if not name.startswith("S05"):
-        words.append(f"done twice {run['ran_to_the_end_twice']}")
+        words.append(f"zombie accepted {run['zombies_accepted']} of {run['zombies']}")
+    if name.startswith("S10"):
+        words.append(f"{run['ran_to_the_end_twice']} done twice")
+    if name.startswith("S10") and run["results_replaced"]:
+        words.append(f"{run['results_replaced']} results replaced")
     if run.get("worker_ended"):
-        words.append("worker ended")
+        words.append("worker exited")
     words.append(_recovery(run, patience))
     return "; ".join(words)
 

@@ -85,6 +85,7 @@ async def killed_claiming(rig: Rig) -> dict[str, Any]:
     if not await rig.until(rule.hit.is_set, 15):
         raise ChildError("no reply that hands out tasks was seen")
     await rig.worker()
+    await rig.until(lambda: bool(rig.effects("start")), 4 * STEADY)
     await rig.until(lambda: not rig.effects("start", after=time.monotonic() - STEADY), rig.patience)
     if rig.effects("start", by=victim):
         raise ChildError("a reply that hands out tasks was not recognised")

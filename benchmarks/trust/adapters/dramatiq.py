@@ -24,7 +24,7 @@ class DramatiqAdapter(Adapter):
     settings = "heartbeat_timeout 8 s, maintenance with every command"
     claims = (["EVALSHA", "\r\nfetch\r\n", "<-" + TASK],)
     finishes = (
-        ["EXEC", "dramatiq-results"],
+        ["EXEC", "LPUSH", "PEXPIRE"],
         ["EVALSHA", "\r\nack\r\n"],
     )
 
