@@ -35,7 +35,7 @@ def cell(name: str, run: dict[str, Any], patience: float) -> str:
         words.append(f"zombie accepted {run['zombies_accepted']} of {run['zombies']}")
     if name.startswith("S10"):
         words.append(f"{run['ran_to_the_end_twice']} done twice")
-    if name.startswith("S10") and run["results_replaced"]:
+    if run["results_replaced"] > run.get("zombies_accepted", 0):
         words.append(f"{run['results_replaced']} results replaced")
     if run.get("worker_ended"):
         words.append("worker exited")
