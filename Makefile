@@ -107,6 +107,13 @@ ROUNDS ?= 3
 chaos: $(VENV)/.developing ## Kill, stop and cut real processes, ROUNDS=3 times over
 	@for round in $$(seq $(ROUNDS)); do echo "== round $$round of $(ROUNDS)"; $(PYTEST) tests/scenarios $(ARGS) || exit 1; done
 
+MINUTES ?= 10
+SOAK_FAULTS := --kill-every 5 --stop-every 3 --server-every 120
+
+.PHONY: soak
+soak: $(VENV)/.developing ## Load and faults on real processes for MINUTES=10, judged by the checker
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(or $(ARGS),$(SOAK_FAULTS))
+
 .PHONY: test-matrix
 test-matrix: $(VENV)/.oldest ## Run every test against every server that is found here
 	@servers=$$($(BIN)/python -W ignore -c "$$FIND_SERVERS"); test -n "$$servers"; failed=; \

@@ -9,11 +9,12 @@ accepted   ``task``, ``holder``: the client was told so; the holder of its uniqu
 refused    ``task``: the client was told that it was not taken
 unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
-           owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``: the store changed
+           owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``: the store changed;
+           ``by`` is ``found`` where only the outcome is known, for nobody watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
-killed     ``process``
+killed     ``process``; ``worker`` where one began by that name and no other ever will
 snapshot   what happens after this may be lost
 rolled_back  it was lost
 healed     no more faults from here on
@@ -31,10 +32,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jobbers.core.status import FINAL, TRANSITIONS, Event, Status
+from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
-FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release"})
 
 _MOVES: dict[str, tuple[Event, ...]] = {
     "claim": (Event.CLAIM, Event.EXPIRE),
@@ -72,6 +73,7 @@ class Run:
             self.of_kind[event["kind"]].append(event)
             if event["kind"] == "moved" and event["seq"] not in self.lost:
                 self.moves[event["task"]].append(event)
+        self.deaths = {event["worker"]: event["at"] for event in self.of_kind["killed"] if "worker" in event}
 
     @property
     def crash_budget(self) -> int:
@@ -86,6 +88,12 @@ class Run:
     def any_killed(self, since: float, until: float) -> bool:
         """Whether a worker was killed in this time (seconds)."""
         return any(since <= event["at"] <= until for event in self.of_kind["killed"])
+
+    def known_dead(self, move: Happened) -> bool:
+        """Whether the worker whose task was taken had been killed by then, and could be known to be dead."""
+        worker = str(move["owner"]).partition("/")[0].rpartition("-")[0]  # the rest is a nonce
+        died = self.deaths.get(worker)
+        return died is not None and died <= move["at"]
 
     def lives(self, task: str) -> Iterator[list[Happened]]:
         """The moves of a task, a list for each life: a requeued task begins a new one."""
@@ -170,7 +178,7 @@ def no_stale_acceptance(run: Run) -> Iterator[Finding]:
     for task, moves in run.moves.items():
         owner = ""
         for move in moves:
-            if move["by"] == "claim":
+            if move["by"] in ("claim", "found"):
                 owner = move["owner"]
             elif move["by"] in FINISHING and move.get("caller") != owner:
                 yield Finding(
@@ -191,12 +199,13 @@ def attempt_budget(run: Run) -> Iterator[Finding]:
 
 
 def lease_exclusion(run: Run) -> Iterator[Finding]:
-    """What is leased is taken from its owner only when the lease has ended, or when its start was never heard of."""
+    """What is leased is taken from its owner only when the lease has ended, its start was never heard of, or its worker
+    was killed."""
     stepped = bool(run.of_kind["clock_stepped"])
     for task, moves in run.moves.items():
         for move in moves:
             left = 0 if stepped or move["by"] != "reclaim" else move.get("lease_left", 0)
-            if left > CLOCK_GRAIN_MS and not _was_unheard(run, move):
+            if left > CLOCK_GRAIN_MS and not (_was_unheard(run, move) or run.known_dead(move)):
                 yield Finding("lease_exclusion", task, f"was taken back {left} ms before its lease ended")
 
 
@@ -302,6 +311,8 @@ def _lost(events: Iterable[Happened]) -> set[int]:
 
 
 def _legal(move: Happened) -> bool:
+    if move["by"] == "found":
+        return True
     if move["by"] == "submit":
         return move["from"] == "" and move["to"] in (Status.QUEUED, Status.SCHEDULED, Status.BLOCKED)
     rows = [TRANSITIONS[event] for event in _MOVES.get(str(move["by"]), ())]

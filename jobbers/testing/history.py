@@ -7,12 +7,38 @@ place). :mod:`jobbers.testing.checker` says which kinds there are and what must 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Event = dict[str, Any]
+FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release"})
+"""The scripts by which the owner of an execution says what became of it."""
+
+
+class Standing(NamedTuple):
+    """What a record says of its task; the status of no task is empty."""
+
+    status: str
+    owner: str
+    attempt: int
+
+
+def moved(task: str, was: Standing, now: Standing, by: str, **details: Any) -> dict[str, Any]:
+    """The fields of a ``moved`` event."""
+    return {
+        "task": task, "from": was.status, "to": now.status, "attempt": now.attempt, "owner": now.owner, "by": by,
+        **details,
+    }  # fmt: skip
+
+
+def callers(arguments: Sequence[object], task: str) -> list[str]:
+    """The owners that the arguments of a finishing script name for a task: each follows the id. One call may carry those
+    of two executions."""
+    words = [word.decode(errors="replace") if isinstance(word, bytes) else str(word) for word in arguments]
+    return [owner for word, owner in itertools.pairwise(words) if word == task] or [""]
 
 
 class History:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
 import queue
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,10 +18,9 @@ from redis.exceptions import ResponseError
 from jobbers.store import scripts
 from jobbers.store.keys import SHARD_KEYS, ShardKeys
 from jobbers.store.wire import Argument, ReplyError
-from jobbers.testing.history import History
+from jobbers.testing.history import FINISHING, History, Standing, callers, moved
 from jobbers.testing.simulate.loop import Process, VirtualLoop
 
-FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release"})
 READING = frozenset(
     {"PING", "SMEMBERS", "TIME", "TYPE", "SCAN", "PTTL", "XREADGROUP", "SCRIPT", "HMGET", "GET", "EXISTS"}
 )
@@ -60,7 +58,7 @@ class SimulatedServer:
         self._database: Any = self._fake.dbs[0]
         self._touched: dict[bytes, None] = {}
         self._database.notify_watch = self._touch  # type: ignore[method-assign]
-        self._known: dict[str, tuple[str, str, int]] = {}
+        self._known: dict[str, Standing] = {}
         self._leases: dict[bytes, float] = {}
         self._readers: list[tuple[asyncio.Future[Any], tuple[Argument, ...]]] = []
         self._listeners: list[tuple[Any, Heard]] = []
@@ -130,29 +128,22 @@ class SimulatedServer:
         name = task.decode()
         reply = self._ask(("HMGET", keys.task(name), "status", "owner", "attempt", "lane", "entry"))
         status, owner, attempt, lane, entry = ((field or b"").decode() for field in reply)
-        was, now = self._known.get(name, ("", "", 0)), (status, owner, int(attempt or 0))
+        was, now = self._known.get(name, Standing("", "", 0)), Standing(status, owner, int(attempt or 0))
         if now == was:
             return
         self._known[name] = now
-        event: dict[str, Any] = {
-            "task": name,
-            "from": was[0],
-            "to": status,
-            "attempt": now[2],
-            "owner": owner,
-        }
-        event["by"] = script or str(command[0])
+        event: dict[str, Any] = {}
         if script in FINISHING:
-            callers = _callers(command, name)
-            event["caller"] = owner if owner in callers else callers[0]
+            named = callers(command[4:], name)
+            event["caller"] = owner if owner in named else named[0]
         if script == "claim":
             event["lane"], event["entry"] = keys.lane(lane), entry
-        if was[0] == "running" and task in leases:
+        if was.status == "running" and task in leases:
             event["lease_left"] = round(leases[task] - self._now_ms())
         wrong = self._misplaced(keys, name, status, lane, entry)
         if wrong:
             event["misplaced"] = wrong
-        self._history.add("moved", **event)
+        self._history.add("moved", **moved(name, was, now, script or str(command[0]), **event))
 
     def _misplaced(self, keys: ShardKeys, task: str, status: str, lane: str, entry: str) -> list[str]:
         """In which containers a task lies that its status does not demand, and from which it is missing."""
@@ -227,7 +218,7 @@ class SimulatedServer:
 
     def statuses(self) -> list[str]:
         """Of every task that there is."""
-        return [status for status, _, _ in self._known.values() if status]
+        return [standing.status for standing in self._known.values() if standing.status]
 
     # Faults
 
@@ -266,9 +257,3 @@ def _script(command: Sequence[Argument]) -> str:
     """The name of the script that a command calls."""
     sha = command[1] if command[0] == "EVALSHA" else b""
     return _NAMES.get(sha, "") if isinstance(sha, bytes) else ""
-
-
-def _callers(command: Sequence[Argument], task: str) -> list[str]:
-    """The owners that completions of a task name: each follows the id. One call may carry those of two executions."""
-    words = [word.decode(errors="replace") if isinstance(word, bytes) else str(word) for word in command[4:]]
-    return [owner for word, owner in itertools.pairwise(words) if word == task] or [""]
