@@ -224,6 +224,7 @@ class Jobbers:
             shards=settings.shards,
             patience=settings.patience,
             name=name,
+            replicated=settings.durability == "replicated",
         )
         try:
             return await store.open()

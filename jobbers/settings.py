@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobbers.core.durability import Durability
 from jobbers.errors import ConfigError
 from jobbers.store.url import redact
 
@@ -29,6 +30,10 @@ class Settings(BaseSettings):
     shards: Annotated[
         int, Field(description="hash slots to spread over; fixed once written", ge=1, le=1024)
     ] = 1
+    durability: Annotated[
+        Durability,
+        Field(description="what is accepted survives: 'replicated' waits for a replica"),
+    ] = "everysec"
     patience: Annotated[float, Field(description="how long an unreachable server is tried", ge=0)] = 10.0
     max_payload: Annotated[int, Field(description="largest encoded arguments or inline result", ge=1024)] = (
         1024 * 1024

@@ -7,19 +7,25 @@ known at the end of the caller's patience is reported as unknown, never as succe
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from jobbers.errors import ConfigError, OutOfMemory, ServerUnavailable, StoreError, UnknownOutcome
 from jobbers.store import scripts
 from jobbers.store.connect import Connector
+from jobbers.store.group_commit import GroupCommit, Unconfirmed
 from jobbers.store.wire import Argument, Disconnected, ReplyError, Wire
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
-_PASSING = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MAXCLIENTS"})
+_PASSING = frozenset(
+    {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MAXCLIENTS", "NOREPLICAS"}
+)
+_CONFIRMED = frozenset({"submit", "cancel", "requeue"})
+"""The scripts whose answer tells a client that something is settled: these wait for a replica where one is asked for."""
 _LOGIN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 
 
@@ -49,14 +55,21 @@ class Line:
 
 
 class Gateway:
-    """Commands and scripts for one server. ``patience`` is for how many seconds an unreachable server is tried."""
+    """Commands and scripts for one server. ``patience`` is for how many seconds an unreachable server is tried; with
+    ``replicated``, what clients are told was accepted is on a replica."""
 
-    def __init__(self, connector: Connector, *, patience: float, name: str = "jobbers") -> None:
+    def __init__(
+        self, connector: Connector, *, patience: float, name: str = "jobbers", replicated: bool = False
+    ) -> None:
         self.connector = connector
         self._patience = patience
         self._name = name
         self._line = Line(connector, name)
         self._blocking: dict[str, Line] = {}
+        self._commit: GroupCommit | None = None
+        if replicated:
+            line = self._blocking["commit"] = Line(connector, f"{name}-commit")
+            self._commit = GroupCommit(line.ready)
         self._scripts = {script: scripts.load(script) for script in scripts.NAMES}
 
     async def run(
@@ -68,23 +81,36 @@ class Gateway:
         """
         script = self._scripts[name]
         command = ("EVALSHA", script.sha, 1, prefix, *args)
+        if self._commit is not None and name in _CONFIRMED:
+            return await self._insist(functools.partial(self._commit.call, *command), patience, script=script)
+        error: Disconnected | ReplyError | None = None
         wire = self._line.wire
         if wire is not None and wire.alive:
             try:
                 return await wire.call(*command)
-            except (Disconnected, ReplyError) as error:
-                return await self._insist(command, patience, error)
-        return await self._insist(command, patience, None)
+            except (Disconnected, ReplyError) as caught:
+                error = caught
+        return await self._insist(functools.partial(self._send, *command), patience, error, script)
 
     async def command(self, *command: Argument, patience: float | None = None) -> Any:
         """Send one plain command that may be repeated. Raises like :meth:`run`."""
-        return await self._insist(command, patience, None)
+        return await self._insist(functools.partial(self._send, *command), patience)
 
     async def commands(self, commands: Iterable[tuple[Argument, ...]]) -> list[Any]:
         """Send many plain commands in one go; an error stands in the place of its reply. Raises like :meth:`run`."""
         batch = list(commands)
-        replies = await self._insist(batch, None, None) if batch else []
+        replies = await self._insist(functools.partial(self._send_many, batch), None) if batch else []
         return list(replies)
+
+    async def _send(self, *command: Argument) -> Any:
+        return await (await self._line.ready()).call(*command)
+
+    async def _send_many(self, batch: list[tuple[Argument, ...]]) -> list[Any]:
+        replies = await (await self._line.ready()).call_many(batch)
+        passing = _passing(replies)
+        if passing is not None:
+            raise passing
+        return replies
 
     async def wait(self, waiter: str, *command: Argument, seconds: float) -> Any:
         """Send a command that blocks for up to ``seconds``, on a connection that this waiter has for itself.
@@ -99,42 +125,35 @@ class Gateway:
 
     async def _insist(
         self,
-        command: tuple[Argument, ...] | list[tuple[Argument, ...]],
+        send: Callable[[], Awaitable[Any]],
         patience: float | None,
-        error: Disconnected | ReplyError | None,
+        error: Disconnected | ReplyError | None = None,
+        script: scripts.Script | None = None,
     ) -> Any:
-        """Try until it works, the error is final, or patience ends."""
+        """Try until it works, the error is final, or patience ends. ``error`` is what came of a first try."""
         end = time.monotonic() + (self._patience if patience is None else patience)
         pause = FIRST_PAUSE
         maybe_applied = False
         while True:
             if isinstance(error, Disconnected):
                 maybe_applied = maybe_applied or error.sent
-            if error is not None and not await self._mend(error, command):
+            if error is not None and not await self._mend(error, script):
                 if time.monotonic() + pause > end:
                     raise self._give_up(error, maybe_applied)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
             try:
-                wire = await self._line.ready()
-                if not isinstance(command, list):
-                    return await wire.call(*command)
-                replies = await wire.call_many(command)
+                return await send()
             except (Disconnected, ReplyError) as caught:
                 error = caught
-            else:
-                error = _passing(replies)
-                if error is None:
-                    return replies
 
-    async def _mend(self, error: Disconnected | ReplyError, command: Any) -> bool:
+    async def _mend(self, error: Disconnected | ReplyError, script: scripts.Script | None) -> bool:
         """Whether the cause is removed at once; raises if there is no sense in trying again."""
         if isinstance(error, Disconnected) or error.word in _PASSING:
             return False
-        if error.word == "NOSCRIPT":
-            script = next(script for script in self._scripts.values() if script.sha == command[1])
+        if error.word == "NOSCRIPT" and script is not None:
             try:
-                await (await self._line.ready()).call("SCRIPT", "LOAD", script.text)
+                await self._send("SCRIPT", "LOAD", script.text)
             except (Disconnected, ReplyError) as failed:
                 if isinstance(failed, ReplyError) and failed.word not in _PASSING:
                     raise self._refusal(failed) from None
@@ -152,6 +171,11 @@ class Gateway:
         return StoreError(f"the server at {self.connector.display} answered: {error}")
 
     def _give_up(self, error: Disconnected | ReplyError, maybe_applied: bool) -> StoreError:
+        if isinstance(error, Unconfirmed):
+            return UnknownOutcome(
+                f"the server at {self.connector.display} has applied the call, but no replica confirmed it in time, so a "
+                "failover may lose it: the same call may safely be made again; jobbers doctor tells of the replicas"
+            )
         if maybe_applied:
             return UnknownOutcome(
                 f"the connection to {self.connector.display} broke before an answer came, and it did not come back: "
@@ -164,6 +188,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._commit is not None:
+            await self._commit.close()
         for line in (self._line, *self._blocking.values()):
             await line.close()
 

@@ -269,9 +269,13 @@ class InspectStore:
             begun = time.perf_counter()
             await self._gateway.command("PING")
             trips.append((time.perf_counter() - begun) * 1000)
-        text = (await self._gateway.command("INFO")).decode(errors="replace")
-        lines = (line.partition(":") for line in text.splitlines() if ":" in line)
-        return {name: value for name, _, value in lines} | {"latency_ms": f"{sorted(trips)[2]:.3f}"}
+        return await self.info() | {"latency_ms": f"{sorted(trips)[2]:.3f}"}
+
+    async def info(self) -> dict[str, str]:
+        """What INFO says."""
+        text = await self._gateway.command("INFO")
+        lines = (line.partition(":") for line in text.decode(errors="replace").splitlines() if ":" in line)
+        return {name: value for name, _, value in lines}
 
 
 def _read_cursor(cursor: str | None) -> tuple[int, str]:

@@ -19,13 +19,20 @@ class Store:
     """The verbs on a namespace, for the event loop that opened it."""
 
     def __init__(
-        self, connector: Connector, *, namespace: str, shards: int, patience: float, name: str = "jobbers"
+        self,
+        connector: Connector,
+        *,
+        namespace: str,
+        shards: int,
+        patience: float,
+        name: str = "jobbers",
+        replicated: bool = False,
     ) -> None:
         check_name(namespace, "the namespace")
         if not 1 <= shards <= MAX_SHARDS:
             raise ConfigError(f"shards must be from 1 to {MAX_SHARDS}, got {shards}")
         self.connector = connector
-        self.gateway = Gateway(connector, patience=patience, name=name)
+        self.gateway = Gateway(connector, patience=patience, name=name, replicated=replicated)
         self.shards = [ShardKeys(namespace, shard) for shard in range(shards)]
         self.keys = GlobalKeys(namespace)
         self.tasks = TaskStore(self.gateway, self.shards, self.keys)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from jobbers.app import Jobbers
+from jobbers.core.durability import risks
 from jobbers.core.names import check_name
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
@@ -84,6 +85,7 @@ class Worker:
         with self._signals() if signals else contextlib.nullcontext():
             store = await self.app.open_store("jobbers-worker")
             try:
+                await self._warn(store)
                 await self._introduce(store)
                 unending = await self._serve(store)
             finally:
@@ -101,6 +103,16 @@ class Worker:
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+    async def _warn(self, store: Store) -> None:
+        """Tell of a server that may lose tasks."""
+        try:
+            info = await store.inspect.info()
+        except (ConfigError, StoreError) as error:
+            log.info("cannot see how the server keeps its data: %s", error)
+            return
+        for risk in risks(self.app.settings.durability, info):
+            log.warning("%s; %s", *risk)
 
     async def _introduce(self, store: Store) -> None:
         """Take a name of its own, and take back at once what dead workers of this machine have left behind."""

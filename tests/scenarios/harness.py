@@ -247,6 +247,8 @@ class Scene:
         self.proxies: list[Proxy] = []
         self.ids: list[str] = []
         self.lives: Counter[str] = Counter()
+        self.ended: list[Callable[[], None]] = []
+        """What else to call at the end, when all has been checked."""
         self.harmed = False
         """Garbage was written over what the store holds: what only that knew cannot be checked any more."""
 
@@ -423,6 +425,8 @@ class Scene:
         for proxy in self.proxies:
             proxy.close()
         self.server.stop()
+        for end in self.ended:
+            end()
         for worker in self.workers:
             sys.stderr.write(f"--- {worker.log.name} (pid {worker.pid}, exit code {worker.code})\n")
             sys.stderr.write(worker.said()[-8000:])

@@ -1,7 +1,8 @@
 """A proxy that understands just enough of the Redis protocol to lose a certain command, or a certain answer.
 
 It runs an event loop in a thread of its own. Each connection is served in lockstep: read a command, pass it on, read its
-answer, pass it back; a rule may interfere at any of these points. A connection that subscribes is only piped through.
+answer, pass it back; a rule may interfere at any of these points. A connection that subscribes or
+replicates is only piped through.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
         self._server = self._call(self._listen())
-        port = self._server.sockets[0].getsockname()[1]
-        self.url = f"redis://127.0.0.1:{port}/0"
+        self.port = str(self._server.sockets[0].getsockname()[1])
+        self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def script(self, name: str, fate: Fate, times: int = 1) -> Rule:
         """Interfere with calls of a script."""
@@ -153,7 +154,7 @@ class Proxy:
                 writer.write(rule.text)
                 continue
             up_writer.write(raw)
-            if command[0].upper() == b"SUBSCRIBE":
+            if command[0].upper() in (b"SUBSCRIBE", b"PSYNC"):
                 await self._pipe(reader, writer, up_reader, up_writer)
                 return
             answer = await _alongside(_read_reply(up_reader), reader)

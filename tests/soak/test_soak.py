@@ -29,14 +29,14 @@ def test_kills_stops_and_a_server_that_dies(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.chaos
 @pytest.mark.parametrize(
-    ("bug", "rule"),
+    ("bug", "rules"),
     [
-        ("no fence", "legal_transitions"),
-        ("reclaim before the lease has ended", "lease_exclusion"),
-        ("due task leaves its set before it is laid into its lane", "no_loss"),
+        ("no fence", {"legal_transitions", "no_stale_acceptance", "one_acceptance"}),
+        ("reclaim before the lease has ended", {"lease_exclusion"}),
+        ("due task leaves its set before it is laid into its lane", {"no_loss"}),
     ],
 )
-def test_a_broken_engine_is_found_out(tmp_path: Path, bug: str, rule: str) -> None:
+def test_a_broken_engine_is_found_out(tmp_path: Path, bug: str, rules: set[str]) -> None:
     words = (
         "--tasks",
         "300",
@@ -53,4 +53,4 @@ def test_a_broken_engine_is_found_out(tmp_path: Path, bug: str, rule: str) -> No
     )
     done = soak(tmp_path, *words, "--bug", bug)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"{rule}: " in done.stdout
+    assert any(f"{rule}: " in done.stdout for rule in rules), done.stdout

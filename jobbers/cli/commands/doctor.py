@@ -16,6 +16,7 @@ from jobbers.cli.lazy import new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, show_json, size
 from jobbers.cli.running import guarded
+from jobbers.core.durability import Durability, risks
 from jobbers.errors import ConfigError, StoreError
 from jobbers.inspector import Inspector
 from jobbers.store.binaries import OLDEST_VERSION
@@ -66,7 +67,11 @@ async def doctor(
         async with target.open() as app:
             inspector = await app.inspector()
             info = await inspector.server()
-            checks += [*check_server(info), *check_memory(info), *check_persistence(info)]
+            checks += [
+                *check_server(info),
+                *check_memory(info),
+                *check_persistence(info, app.settings.durability),
+            ]
             checks += [await _layout(inspector), *await _work(inspector), await _lanes(inspector.store)]
             checks += await _records(inspector, mend=repair)
     except (ConfigError, StoreError) as error:
@@ -139,23 +144,25 @@ def check_memory(info: Mapping[str, str]) -> Iterator[Check]:
     yield Check(level, "memory", f"{size(used)} of {size(most)} in use", remedy)
 
 
-def check_persistence(info: Mapping[str, str]) -> Iterator[Check]:
-    """Whether what was accepted survives a crash of the server, from what INFO says."""
-    if info.get("aof_enabled") != "1":
-        yield Check(
-            Level.WARN,
-            "persistence",
-            "there is no append-only file: a crash of the server loses what it accepted since its last snapshot",
-            "set appendonly to yes",
-        )
-    elif (
-        info.get("aof_last_write_status", "ok") != "ok" or info.get("aof_last_bgrewrite_status", "ok") != "ok"
-    ):
+def check_persistence(info: Mapping[str, str], durability: Durability = "everysec") -> Iterator[Check]:
+    """Whether what was accepted survives what the app says that it must, from what INFO says."""
+    found = [risk for risk in risks(durability, info) if "maxmemory" not in risk.found]
+    for what, remedy in found:
+        yield Check(Level.WARN, "persistence", what, remedy)
+    if info.get("aof_last_write_status", "ok") != "ok" or info.get("aof_last_bgrewrite_status", "ok") != "ok":
         yield Check(
             Level.FAIL, "persistence", "the append-only file cannot be written", "look at the server's disk"
         )
-    else:
-        yield Check(Level.OK, "persistence", "append-only file")
+    elif not found:
+        kept = (
+            "append-only file"
+            if info.get("aof_enabled") == "1"
+            else "in memory only, as durability=memory has it"
+        )
+        replicas = (
+            f", {info['connected_slaves']} replicas" if info.get("connected_slaves", "0") != "0" else ""
+        )
+        yield Check(Level.OK, "persistence", kept + replicas)
 
 
 async def _layout(inspector: Inspector) -> Check:
