@@ -40,6 +40,9 @@ SyncClient = redis.Redis
 class Connector(Protocol):
     """Makes connections to one server."""
 
+    flags: bool
+    """Whether its server knows flags of scripts, as far as is known."""
+
     @property
     def display(self) -> str:
         """The server's URL without its password."""
@@ -63,6 +66,7 @@ class ServerConnector:
 
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
+        self.flags = True
 
     @property
     def display(self) -> str:

@@ -33,8 +33,9 @@ class ControlStore:
     async def check_layout(self) -> None:
         """Write the layout if the namespace is new, else check that ours agrees. Raises :class:`ConfigError`."""
         meta = self._keys.meta
-        await self._gateway.commands(
-            [("HSETNX", meta, "shards", len(self._shards)), ("HSETNX", meta, "layout", LAYOUT_VERSION)]
+        await self._gateway.essential(
+            self._keys.prefix,
+            [("HSETNX", meta, "shards", len(self._shards)), ("HSETNX", meta, "layout", LAYOUT_VERSION)],
         )
         shards, layout = await self._gateway.command("HMGET", meta, "shards", "layout")
         if int(shards) != len(self._shards):
@@ -69,12 +70,13 @@ class ControlStore:
         """Enter a worker into the roll, or refresh it."""
         seconds, _ = await self._gateway.command("TIME", patience=0)
         pairs = [part for pair in facts.items() for part in pair]
-        await self._gateway.commands(
+        await self._gateway.essential(
+            self._keys.prefix,
             [
                 ("ZADD", self._keys.workers, int(seconds) * 1000, worker),
                 ("HSET", self._keys.worker(worker), *pairs),
                 ("PEXPIRE", self._keys.worker(worker), ttl_ms),
-            ]
+            ],
         )
 
     async def leave(self, workers: Sequence[str]) -> None:

@@ -70,7 +70,11 @@ class Gateway:
         if replicated:
             line = self._blocking["commit"] = Line(connector, f"{name}-commit")
             self._commit = GroupCommit(line.ready)
-        self._scripts = {script: scripts.load(script) for script in scripts.NAMES}
+        self._load_scripts()
+
+    def _load_scripts(self) -> None:
+        flags = self.connector.flags
+        self._scripts = {script: scripts.load(script, flags=flags) for script in scripts.NAMES}
 
     async def run(
         self, name: str, prefix: str, args: Sequence[Argument], patience: float | None = None
@@ -79,18 +83,18 @@ class Gateway:
 
         Raises :class:`OutOfMemory`, :class:`StoreError`, :class:`ServerUnavailable` or :class:`UnknownOutcome`.
         """
-        script = self._scripts[name]
-        command = ("EVALSHA", script.sha, 1, prefix, *args)
-        if self._commit is not None and name in _CONFIRMED:
-            return await self._insist(functools.partial(self._commit.call, *command), patience, script=script)
         error: Disconnected | ReplyError | None = None
+        confirmed = self._commit is not None and name in _CONFIRMED
         wire = self._line.wire
-        if wire is not None and wire.alive:
+        if wire is not None and wire.alive and not confirmed:
             try:
-                return await wire.call(*command)
+                return await wire.call("EVALSHA", self._scripts[name].sha, 1, prefix, *args)
             except (Disconnected, ReplyError) as caught:
                 error = caught
-        return await self._insist(functools.partial(self._send, *command), patience, error, script)
+        call = self._commit.call if self._commit is not None and confirmed else self._send
+        return await self._insist(
+            lambda: call("EVALSHA", self._scripts[name].sha, 1, prefix, *args), patience, error, name
+        )
 
     async def command(self, *command: Argument, patience: float | None = None) -> Any:
         """Send one plain command that may be repeated. Raises like :meth:`run`."""
@@ -101,6 +105,21 @@ class Gateway:
         batch = list(commands)
         replies = await self._insist(functools.partial(self._send_many, batch), None) if batch else []
         return list(replies)
+
+    async def essential(
+        self, prefix: str, commands: Iterable[tuple[Argument, ...]], patience: float | None = None
+    ) -> list[Any]:
+        """Like :meth:`commands` for keys that begin with ``prefix``, but also on a server at its memory limit."""
+        args = [word for command in commands for word in (len(command), *command)]
+        replies = await self.run("essential", prefix, args, patience) if args else []
+        return [
+            ReplyError(
+                reply[1:].decode(errors="replace").removeprefix("ERR ")
+            )  # fakeredis puts it before every error
+            if isinstance(reply, bytes) and reply[:1] == b"!"
+            else reply
+            for reply in replies
+        ]
 
     async def _send(self, *command: Argument) -> Any:
         return await (await self._line.ready()).call(*command)
@@ -128,9 +147,10 @@ class Gateway:
         send: Callable[[], Awaitable[Any]],
         patience: float | None,
         error: Disconnected | ReplyError | None = None,
-        script: scripts.Script | None = None,
+        script: str | None = None,
     ) -> Any:
-        """Try until it works, the error is final, or patience ends. ``error`` is what came of a first try."""
+        """Try until it works, the error is final, or patience ends. ``error`` is what came of a first try, and ``script``
+        the name of what is called."""
         end = time.monotonic() + (self._patience if patience is None else patience)
         pause = FIRST_PAUSE
         maybe_applied = False
@@ -147,14 +167,18 @@ class Gateway:
             except (Disconnected, ReplyError) as caught:
                 error = caught
 
-    async def _mend(self, error: Disconnected | ReplyError, script: scripts.Script | None) -> bool:
+    async def _mend(self, error: Disconnected | ReplyError, script: str | None) -> bool:
         """Whether the cause is removed at once; raises if there is no sense in trying again."""
         if isinstance(error, Disconnected) or error.word in _PASSING:
             return False
         if error.word == "NOSCRIPT" and script is not None:
             try:
-                await self._send("SCRIPT", "LOAD", script.text)
+                await self._send("SCRIPT", "LOAD", self._scripts[script].text)
             except (Disconnected, ReplyError) as failed:
+                if self.connector.flags and "compiling" in str(failed):  # a server before Redis 7
+                    self.connector.flags = False
+                    self._load_scripts()
+                    return True
                 if isinstance(failed, ReplyError) and failed.word not in _PASSING:
                     raise self._refusal(failed) from None
                 return False

@@ -22,9 +22,9 @@ class Renewal:
     """The blocking twin of the gateway, for the one script that a thread calls."""
 
     def __init__(self, connector: Connector, shards: Sequence[ShardKeys]) -> None:
+        self._connector = connector
         self._client = connector.sync_client()
         self._shards = shards
-        self._script = scripts.load("renew")
 
     def renew(self, held: Iterable[tuple[str, str]], lease_ms: int) -> dict[str, str]:
         """Extend the leases of ``(id, owner)`` pairs.
@@ -45,11 +45,12 @@ class Renewal:
 
     def _call(self, shard: int, args: list[str | int]) -> list[bytes]:
         prefix = self._shards[shard].prefix
+        script = scripts.load("renew", flags=self._connector.flags)
         try:
             try:
-                return list(self._client.evalsha(self._script.sha.decode(), 1, prefix, *args))
+                return list(self._client.evalsha(script.sha.decode(), 1, prefix, *args))
             except NoScriptError:
-                return list(self._client.eval(self._script.text, 1, prefix, *args))
+                return list(self._client.eval(script.text, 1, prefix, *args))
         except (RedisError, OSError) as error:
             raise RenewalFailed(str(error)) from error
 

@@ -18,9 +18,12 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
-    "requeue", "promote", "reclaim", "watch", "repair", "drop",
+    "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential",
 )  # fmt: skip
 
+
+GROWING = frozenset({"submit", "requeue"})
+"""What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
 Name = TypeVar("Name", bound=str)
 
@@ -35,14 +38,26 @@ class Script:
 
 
 @functools.cache
-def load(name: str, *, manual_clock: bool = False) -> Script:
-    """Render one script; with ``manual_clock`` as the testing kit wants it, whose clock can be moved forward."""
+def load(name: str, *, manual_clock: bool = False, flags: bool = False) -> Script:
+    """Render one script; with ``manual_clock`` as the testing kit wants it, whose clock can be moved forward.
+
+    ``flags`` declares what the script may do, which servers know from Redis 7 on: without flags, a script that hits the
+    memory limit has done half of its work.
+    """
     folder = files("jobbers.store") / "lua"
     parts = ("_manual_clock.lua", f"{name}.lua") if manual_clock else (f"{name}.lua",)
     body = "\n".join((folder / part).read_text() for part in parts)
     body = f"{_helpers((folder / '_lib.lua').read_text(), body)}\n\n{body}"
     text = f"{_prelude(body)}\n\n{body}"
+    if flags:
+        text = f"#!lua{'' if name in GROWING else ' flags=allow-oom'}\n{text}"
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+
+
+@functools.cache
+def names_by_sha() -> dict[bytes, str]:
+    """The names of scripts by what calls them, with flags or without."""
+    return {load(name, flags=flags).sha: name for name in NAMES for flags in (False, True)}
 
 
 def _helpers(library: str, body: str) -> str:

@@ -168,8 +168,8 @@ class TaskStore:
     async def open_lanes(self, shard: int, lanes: Iterable[Lane]) -> None:
         """Make sure that lanes can be waited for."""
         keys = self._shards[shard]
-        replies = await self._gateway.commands(
-            ("XGROUP", "CREATE", keys.lane(lane), GROUP, "0", "MKSTREAM") for lane in lanes
+        replies = await self._gateway.essential(
+            keys.prefix, (("XGROUP", "CREATE", keys.lane(lane), GROUP, "0", "MKSTREAM") for lane in lanes)
         )
         for reply in replies:
             if isinstance(reply, ReplyError) and reply.word not in ("BUSYGROUP", "WRONGTYPE"):

@@ -46,8 +46,9 @@ class UpkeepStore:
     async def hold_duty(self, shard: int, name: str, worker: str, lease_ms: int) -> bool:
         """Whether this worker does a duty of a shard now. A guard against doing work twice, not against harm."""
         key = self._shards[shard].duty(name)
-        taken, holder, left = await self._gateway.commands(
-            [("SET", key, worker, "NX", "PX", lease_ms), ("GET", key), ("PTTL", key)]
+        taken, holder, left = await self._gateway.essential(
+            self._shards[shard].prefix,
+            [("SET", key, worker, "NX", "PX", lease_ms), ("GET", key), ("PTTL", key)],
         )
         if left == -1:  # not a guard, which ends: with it the duty would never be done again
             await self._gateway.command("DEL", key)

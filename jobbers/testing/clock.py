@@ -69,6 +69,8 @@ def _texts() -> dict[str, str]:
 class ManualClockConnector:
     """A connector around another one, for a store that lives by ``clock``."""
 
+    flags = False
+
     def __init__(self, inner: Connector, clock: ManualClock, heard: Heard) -> None:
         self._inner = inner
         self._clock = clock

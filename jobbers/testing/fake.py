@@ -21,6 +21,7 @@ class FakeConnector:
     """
 
     display = "fakeredis (in this process)"
+    flags = False
 
     def __init__(self) -> None:
         if not all(importlib.util.find_spec(name) for name in ("fakeredis", "lupa")):

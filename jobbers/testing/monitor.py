@@ -20,7 +20,6 @@ _HEAD = re.compile(rb"^\+?(\d+\.\d+) \[\d+ (lua|[^\]]*)\] ")
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
-_NAMES = {scripts.load(name).sha: name for name in scripts.NAMES}
 _TASK = SHARD_KEYS["task"].encode()
 _LEASES = SHARD_KEYS["leases"].encode()
 _NOWHERE = Standing("", "", 0)
@@ -63,7 +62,7 @@ class Moves:
         """What the last command did."""
         if self._touched:
             words = _words(self._command)
-            by = _NAMES.get(words[1], "") if words[0] == b"EVALSHA" else ""
+            by = scripts.names_by_sha().get(words[1], "") if words[0] == b"EVALSHA" else ""
             for task in self._touched:
                 yield from self._note(task, by or words[0].decode(), words)
             self._touched.clear()

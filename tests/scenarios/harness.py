@@ -122,6 +122,8 @@ class Server:
         if scripts_loaded:
             with self.client() as client:
                 for name in scripts.NAMES:
+                    with contextlib.suppress(redis.ResponseError):  # a server before Redis 7 knows no flags
+                        client.script_load(scripts.load(name, flags=True).text)
                     client.script_load(scripts.load(name).text)
 
     def kill(self) -> None:

@@ -39,7 +39,7 @@ class Fate(Enum):
 class Rule:
     """Interferes with the next ``times`` commands that begin with ``words``."""
 
-    words: tuple[bytes, ...]
+    words: tuple[bytes | tuple[bytes, ...], ...]
     fate: Fate
     times: int
     text: bytes = b""
@@ -50,7 +50,8 @@ class Rule:
         if self.hits >= self.times or len(command) < len(self.words):
             return False
         return all(
-            given.upper() == wanted.upper() for given, wanted in zip(command, self.words, strict=False)
+            given.upper() in (wanted if isinstance(wanted, tuple) else (wanted.upper(),))
+            for given, wanted in zip(command, self.words, strict=False)
         )
 
 
@@ -71,12 +72,16 @@ class Proxy:
 
     def script(self, name: str, fate: Fate, times: int = 1) -> Rule:
         """Interfere with calls of a script."""
-        return self.command("EVALSHA", scripts.load(name).sha, fate=fate, times=times)
+        shas = tuple(sha.upper() for sha, script in scripts.names_by_sha().items() if script == name)
+        return self._add((b"EVALSHA", shas), fate, times, "")
 
     def command(self, *words: str | bytes, fate: Fate, times: int = 1, text: str = "") -> Rule:
         """Interfere with commands that begin with these words."""
         encoded = tuple(word.encode() if isinstance(word, str) else word for word in words)
-        rule = Rule(encoded, fate, times, text.encode())
+        return self._add(encoded, fate, times, text)
+
+    def _add(self, words: tuple[bytes | tuple[bytes, ...], ...], fate: Fate, times: int, text: str) -> Rule:
+        rule = Rule(words, fate, times, text.encode())
         self._rules.append(rule)
         return rule
 

@@ -221,6 +221,17 @@ async def _requeue(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     assert scene.effects.count("start") == 1
 
 
+@script("essential")
+async def _essential(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    """With it workers enter the roll, hold the guard of the duties, and open lanes."""
+    rule = proxy.script("essential", fate, times=3)
+    await scene.worker(url=proxy.url)
+    tasks = await scene.map("note", range(5), queue="heavy")
+    assert await scene.final(tasks, 8) == {SUCCEEDED: 5}
+    await until(lambda: rule.hits == 3, "the rule has struck", 10)
+    await scene.roll(1)
+
+
 @script("drop")
 async def _drop(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     worker = await scene.worker()

@@ -115,7 +115,7 @@ async def test_thousands_of_tasks_that_beat_cost_a_call_per_batch(scene: Scene) 
 
 async def _count_calls(scene: Scene, seconds: float) -> dict[str, int]:
     """How often each script was called in these seconds, as the server saw it."""
-    names = {scripts.load(name).sha.decode(): name for name in scripts.NAMES}
+    names = {sha.decode(): name for sha, name in scripts.names_by_sha().items()}
     counts = dict.fromkeys(scripts.NAMES, 0)
     end = asyncio.get_running_loop().time() + seconds
 

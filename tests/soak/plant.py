@@ -23,8 +23,8 @@ def plant() -> None:
     rewrite, load = BUGS[name], scripts.load
 
     @functools.cache
-    def planted(script: str, *, manual_clock: bool = False) -> scripts.Script:
-        text = rewrite(script, load(script, manual_clock=manual_clock).text)
+    def planted(script: str, *, manual_clock: bool = False, flags: bool = False) -> scripts.Script:
+        text = rewrite(script, load(script, manual_clock=manual_clock, flags=flags).text)
         return scripts.Script(script, text, hashlib.sha1(text.encode()).hexdigest().encode())
 
     scripts.load = planted  # type: ignore[assignment]

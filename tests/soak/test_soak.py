@@ -29,17 +29,17 @@ def test_kills_stops_and_a_server_that_dies(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.chaos
 @pytest.mark.parametrize(
-    ("bug", "rules"),
+    ("bug", "tasks", "rules"),
     [
-        ("no fence", {"legal_transitions", "no_stale_acceptance", "one_acceptance"}),
-        ("reclaim before the lease has ended", {"lease_exclusion"}),
-        ("due task leaves its set before it is laid into its lane", {"no_loss"}),
+        ("no fence", 900, {"legal_transitions", "no_stale_acceptance", "one_acceptance"}),
+        ("reclaim before the lease has ended", 200, {"lease_exclusion"}),
+        ("due task leaves its set before it is laid into its lane", 200, {"no_loss"}),
     ],
 )
-def test_a_broken_engine_is_found_out(tmp_path: Path, bug: str, rules: set[str]) -> None:
+def test_a_broken_engine_is_found_out(tmp_path: Path, bug: str, tasks: int, rules: set[str]) -> None:
     words = (
         "--tasks",
-        "300",
+        str(tasks),
         "--rate",
         "60",
         "--seconds",

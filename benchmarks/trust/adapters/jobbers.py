@@ -9,14 +9,19 @@ from jobbers.handle import TaskHandle
 from jobbers.store import scripts
 from jobbers.worker import Worker
 
+SHAS = {
+    script: [sha.decode() for sha, name in scripts.names_by_sha().items() if name == script]
+    for script in ("claim", "succeed")
+}
+
 
 class JobbersAdapter(Adapter):
     """The crash budget (3) and everything else are defaults."""
 
     packages = ("jobbers", "redis", "hiredis", "uvloop")
     settings = "lease 8 s (default 10)"
-    claims = (["EVALSHA", scripts.load("claim").sha.decode(), "<-" + TASK],)
-    finishes = (["EVALSHA", scripts.load("succeed").sha.decode()],)
+    claims = tuple(["EVALSHA", sha, "<-" + TASK] for sha in SHAS["claim"])
+    finishes = tuple(["EVALSHA", sha] for sha in SHAS["succeed"])
 
     def __init__(self, url: str) -> None:
         super().__init__(url)

@@ -166,6 +166,7 @@ class SimulatedConnector:
     """See :class:`jobbers.store.connect.Connector`: what one process reaches the server by."""
 
     display = "redis://simulated"
+    flags = False
 
     def __init__(self, network: Network, process: Process) -> None:
         self._network = network

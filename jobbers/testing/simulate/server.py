@@ -26,7 +26,6 @@ READING = frozenset(
 )
 """What a server at its memory limit still does."""
 
-_NAMES = {scripts.load(name).sha: name for name in scripts.NAMES}
 _TEXTS = {scripts.load(name).text: name for name in scripts.NAMES}
 _TASK = SHARD_KEYS["task"].encode()
 _LANE = SHARD_KEYS["lane"].encode()
@@ -256,4 +255,4 @@ def _settle(future: asyncio.Future[Any], reply: Any) -> None:
 def _script(command: Sequence[Argument]) -> str:
     """The name of the script that a command calls."""
     sha = command[1] if command[0] == "EVALSHA" else b""
-    return _NAMES.get(sha, "") if isinstance(sha, bytes) else ""
+    return scripts.names_by_sha().get(sha, "") if isinstance(sha, bytes) else ""
