@@ -65,6 +65,10 @@ $(VENV)/.oldest: $(VENV)/.developing
 	@$(BIN)/python -m pip install --quiet --editable '.[oldest]'
 	@touch $@
 
+$(VENV)/.fuzzing: $(VENV)/.developing
+	@$(BIN)/python -m pip install --quiet atheris
+	@touch $@
+
 .PHONY: demo
 demo: $(VENV)/.running ## See it work: a server, two workers and the API, on real input
 	@$(BIN)/jobbers demo $(ARGS)
@@ -113,6 +117,14 @@ SOAK_FAULTS := --kill-every 5 --stop-every 3 --server-every 120
 .PHONY: soak
 soak: $(VENV)/.developing ## Load and faults on real processes for MINUTES=10, judged by the checker
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(or $(ARGS),$(SOAK_FAULTS))
+
+FUZZ_SECONDS ?= 60
+FUZZ_RUN := $(BIN)/python -c 'from tests.fuzz.targets import TARGETS; print(*TARGETS, sep="\n")'
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzzing ## Look for inputs that break what reads, FUZZ_SECONDS=60 a reader; TARGET=url for one
+	@mkdir -p .jobbers; $(if $(TARGET),echo '$(TARGET)',$(FUZZ_RUN)) | while IFS= read -r target; do echo "== $$target"; \
+	  $(BIN)/python -m tests.fuzz "$$target" -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.jobbers/fuzz- < /dev/null 2>&1 | tail -n 12 || exit 1; done
 
 .PHONY: test-matrix
 test-matrix: $(VENV)/.oldest ## Run every test against every server that is found here

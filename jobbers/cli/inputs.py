@@ -59,6 +59,8 @@ def document(text: str, option: str) -> Any:
         raise InvalidInput(f"{option} is not JSON: {error.msg} ({where})") from None
     except RecursionError:
         raise InvalidInput(f"{option} is nested too deeply") from None
+    except ValueError as error:  # such as a path with a zero byte, or a number of 5,000 digits
+        raise InvalidInput(f"{option} cannot be read: {error}") from None
 
 
 def arguments(text: str | None) -> list[Any] | None:

@@ -182,7 +182,7 @@ class InspectStore:
     async def _list_queued(self, queue: str | None, cursor: str | None, limit: int) -> Page:
         lanes = [lane for lane in await self.lanes() if queue is None or lane.queue == queue]
         places = [(str(lane), shard) for lane in lanes for shard in range(len(self._shards))]
-        first, after = _read_cursor(cursor)
+        first, after = read_cursor(cursor)
         ids: list[str] = []
         for number in range(first, len(places)):
             lane, shard = places[number]
@@ -211,7 +211,7 @@ class InspectStore:
         score, so that a page goes on where the one before ended, even if that task has moved on meanwhile."""
         name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
         newest_first = status is Status.FAILED
-        first, last = _read_cursor(cursor)
+        first, last = read_cursor(cursor)
         ids: list[str] = []
         for number in range(first, len(self._shards)):
             key = getattr(self._shards[number], name)
@@ -278,7 +278,7 @@ class InspectStore:
         return {name: value for name, _, value in lines}
 
 
-def _read_cursor(cursor: str | None) -> tuple[int, str]:
+def read_cursor(cursor: str | None) -> tuple[int, str]:
     """The number of a place and the position in it. Raises ``ValueError`` for what no page gave."""
     if cursor is None:
         return 0, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -61,7 +62,7 @@ def read_record(
         heartbeat=_time(words.get("beat")),
         liveness=liveness(
             now,
-            lease_end=None if lease_end is None else int(float(lease_end)),
+            lease_end=_score(lease_end),
             beat_due=_whole(words.get("beat_due")),
             slow_at=_whole(words.get("slow_at")),
         )
@@ -138,11 +139,18 @@ def _whole(text: str | None) -> int | None:
         return None
 
 
+def _score(text: bytes | None) -> int | None:
+    """What a sorted set says, in ms; garbage may be infinite."""
+    number = float(text) if text else 0.0
+    return int(number) if text and math.isfinite(number) else None
+
+
 def _fraction(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -61,30 +61,30 @@ class Moves:
     def flush(self) -> Iterator[Event]:
         """What the last command did."""
         if self._touched:
-            words = _words(self._command)
+            words = _words(self._command, 2)
             by = scripts.names_by_sha().get(words[1], "") if words[0] == b"EVALSHA" else ""
             for task in self._touched:
-                yield from self._note(task, by or words[0].decode(), words)
+                yield from self._note(task, by or words[0].decode(errors="replace"), words)
             self._touched.clear()
         self._lease_ends.update(self._leased)
         self._leased.clear()
 
     def _called(self, rest: bytes) -> None:
         if rest.startswith((b'"HSET"', b'"DEL"')) and _TASK in rest:
-            command, key, *values = _words(rest)
-            task = key.partition(_TASK)[2].decode()
+            command, key, *values = _words(rest, 2)
+            task = key.partition(_TASK)[2].decode(errors="replace")
             self._touched[task] = None
             if command == b"DEL":
                 self._fields.pop(task, None)
             else:
                 fields = self._fields.setdefault(task, {})
-                for name, value in zip(values[::2], values[1::2], strict=True):
+                for name, value in zip(values[::2], values[1::2], strict=False):
                     if name in (b"status", b"owner", b"attempt", b"lane", b"entry"):
-                        fields[name.decode()] = value.decode()
+                        fields[name.decode()] = value.decode(errors="replace")
         elif rest.startswith(b'"ZADD"') and _LEASES in rest[:200]:
             pairs = _words(rest)[2:]
             for end, member in zip(pairs[-2::-2], pairs[-1::-2], strict=False):
-                self._leased[member.decode()] = float(end)
+                self._leased[member.decode(errors="replace")] = _number(end)
 
     def _note(self, task: str, by: str, words: list[bytes]) -> Iterator[Event]:
         record = self._fields.get(task, {})
@@ -122,11 +122,18 @@ def lines(connection: socket.socket) -> Iterator[bytes]:
 
 
 def _standing(record: dict[str, str]) -> Standing:
-    return Standing(record.get("status", ""), record.get("owner", ""), int(record.get("attempt") or 0))
+    attempt = int(_number(record.get("attempt", "0").encode()))
+    return Standing(record.get("status", ""), record.get("owner", ""), attempt)
 
 
-def _words(rest: bytes) -> list[bytes]:
-    return [_ESCAPE.sub(_escaped, word) if b"\\" in word else word for word in _WORD.findall(rest)]
+def _number(text: bytes) -> float:
+    """What a number is; garbage counts as 0."""
+    return float(text) if re.fullmatch(rb"[0-9]{1,15}(\.[0-9]+)?", text) else 0.0
+
+
+def _words(rest: bytes, at_least: int = 0) -> list[bytes]:
+    words = [_ESCAPE.sub(_escaped, word) if b"\\" in word else word for word in _WORD.findall(rest)]
+    return words + [b""] * (at_least - len(words))
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:

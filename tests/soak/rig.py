@@ -50,8 +50,9 @@ class Fleet:
         watcher = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self._watchers.append(watcher)
         assert watcher.stdout is not None
-        if watcher.stdout.readline() != "ready\n":
-            raise RuntimeError("the watcher did not begin")
+        with watcher.stdout:
+            if watcher.stdout.readline() != "ready\n":
+                raise RuntimeError("the watcher did not begin")
         self.door.symlink_to(self.server.socket)
 
     async def restart_server(self, away: float) -> None:
