@@ -47,7 +47,7 @@ class ManualClock:
                 return
 
 
-class _Twin(NamedTuple):
+class Twin(NamedTuple):
     """A script as stores call it, and as it is sent instead."""
 
     name: str
@@ -55,9 +55,9 @@ class _Twin(NamedTuple):
 
 
 @functools.cache
-def _twins() -> dict[bytes, _Twin]:
+def _twins() -> dict[bytes, Twin]:
     return {
-        scripts.load(name).sha: _Twin(name, scripts.load(name, manual_clock=True)) for name in scripts.NAMES
+        scripts.load(name).sha: Twin(name, scripts.load(name, manual_clock=True)) for name in scripts.NAMES
     }
 
 
