@@ -99,13 +99,13 @@ _DESCRIPTIONS = {
     404: "There is no such task: `not_found`.",
     408: "The body came too slowly: `body_too_slow`.",
     409: "The task's status does not allow it: `conflict`, `task_failed`, `task_cancelled`, `task_skipped`.",
-    410: "The task succeeded, and its result has expired: `result_expired`.",
+    410: "The task succeeded, and its result is gone: `result_expired`, `undecodable_result`.",
     413: "Too large: `body_too_large`, `payload_too_large`.",
     415: "The body must be `application/json`: `unsupported_media_type`.",
     422: "Understood and refused: `invalid_input`, `invalid_name`, `invalid_id`, `invalid_argument`, "
     "`unknown_task_type`, `nested_too_deeply`.",
     500: "`internal_error`, `bad_config`: the log of the service says more.",
-    502: "The task server answered with an error or with what cannot be read: `store_error`, `undecodable_result`.",
+    502: "The task server answered with an error: `store_error`.",
     503: "The task server cannot be reached: `server_unavailable`, `unknown_outcome`, `not_ready`.",
     507: "The task server is at its memory limit: `out_of_memory`.",
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobbers.core.lanes import Lane
-from jobbers.errors import ConfigError
+from jobbers.errors import ConfigError, StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import LAYOUT_VERSION, GlobalKeys, ShardKeys
+from jobbers.store.wire import ReplyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,24 @@ class ControlStore:
             self._keys.prefix,
             [("HSETNX", meta, "shards", len(self._shards)), ("HSETNX", meta, "layout", LAYOUT_VERSION)],
         )
-        shards, layout = await self._gateway.command("HMGET", meta, "shards", "layout")
-        if int(shards) != len(self._shards):
+        (reply,) = await self._gateway.commands([("HMGET", meta, "shards", "layout")])
+        if isinstance(reply, ReplyError) and reply.word != "WRONGTYPE":
+            raise StoreError(f"the layout of namespace {self._keys.prefix} cannot be read: {reply}")
+        shards, layout = map(_number, reply) if isinstance(reply, list) else (None, None)
+        if shards is None or layout is None:
             raise ConfigError(
-                f"namespace {self._keys.prefix} was made with {int(shards)} shards and this app wants "
-                f"{len(self._shards)}: the count cannot change; use shards={int(shards)} or another namespace"
+                f"key {meta} does not say how many shards namespace {self._keys.prefix} has: something else was written "
+                f"there; write it again (HSET {meta} shards {len(self._shards)} layout {LAYOUT_VERSION}) if this app is "
+                "the one that made the namespace, or use another namespace"
             )
-        if int(layout) > LAYOUT_VERSION:
+        if shards != len(self._shards):
             raise ConfigError(
-                f"namespace {self._keys.prefix} has layout {int(layout)} and this release knows up to "
+                f"namespace {self._keys.prefix} was made with {shards} shards and this app wants "
+                f"{len(self._shards)}: the count cannot change; use shards={shards} or another namespace"
+            )
+        if layout > LAYOUT_VERSION:
+            raise ConfigError(
+                f"namespace {self._keys.prefix} has layout {layout} and this release knows up to "
                 f"{LAYOUT_VERSION}: upgrade jobbers"
             )
 
@@ -101,7 +112,7 @@ class ControlStore:
         roll = []
         for name, score, pairs in zip(names, scored[1::2], facts, strict=True):
             words = [item.decode(errors="replace") for item in pairs] if isinstance(pairs, list) else []
-            seen = float(score) / 1000
+            seen = min(max(float(score) / 1000, 0.0), float(seconds))  # it may have been written by anybody
             roll.append(
                 WorkerInfo(
                     id=name,
@@ -117,3 +128,7 @@ class ControlStore:
         silent = [worker.id for worker in await self.workers() if worker.silent_seconds > silent_seconds]
         await self.leave(silent)
         return len(silent)
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, bytes) and re.fullmatch(rb"[0-9]{1,9}", value) else None

@@ -70,7 +70,7 @@ async def test_an_offloaded_result(api: httpx2.AsyncClient, app: Jobbers) -> Non
 async def test_a_result_that_nobody_can_read(api: httpx2.AsyncClient, desk: Desk) -> None:
     task_id = await submit(api)
     await desk.succeed(await desk.claim(), None, packed=b"\xc1 garbage")
-    error_of(await api.get(f"/tasks/{task_id}/result"), 502, "undecodable_result")
+    error_of(await api.get(f"/tasks/{task_id}/result"), 410, "undecodable_result")
 
 
 async def test_a_result_of_absurd_depth_is_cut(api: httpx2.AsyncClient, desk: Desk) -> None:

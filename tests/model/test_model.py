@@ -131,15 +131,35 @@ class Machine(RuleBasedStateMachine):
         self.owners.append(owner)
         self.both("claim", owner, lanes, want, lease)
 
+    @rule(order=orders, count=st.integers(1, 4), worker=st.sampled_from(WORKERS), lease=spans)
+    def submit_and_claim(self, order: Order, count: int, worker: str, lease: int) -> None:
+        self.submit(order, count)
+        self.claim(worker, list(LANES), count, lease)
+
     @precondition(lambda self: self.ids)
-    @rule(
-        data=st.data(),
-        event=st.sampled_from((Event.SUCCEED, Event.FAIL, Event.RETRY, Event.SNOOZE, Event.RELEASE)),
-        delay=spans,
-    )
-    def finish(self, data: st.DataObject, event: Event, delay: int) -> None:
-        pairs = self.pairs(data)
-        self.both("finish", event, pairs, delay)
+    @rule(data=st.data())
+    def succeed(self, data: st.DataObject) -> None:
+        self.both("finish", Event.SUCCEED, self.pairs(data))
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        self.both("finish", Event.FAIL, self.pairs(data))
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), delay=spans)
+    def retry(self, data: st.DataObject, delay: int) -> None:
+        self.both("finish", Event.RETRY, self.pairs(data), delay)
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), delay=spans)
+    def snooze(self, data: st.DataObject, delay: int) -> None:
+        self.both("finish", Event.SNOOZE, self.pairs(data), delay)
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        self.both("finish", Event.RELEASE, self.pairs(data))
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), lease=spans)
@@ -252,7 +272,7 @@ def test_a_broken_script_is_found_out(bug: str, monkeypatch: pytest.MonkeyPatch)
         run_state_machine_as_test(
             Fake,
             settings=settings(
-                max_examples=200,
+                max_examples=500,
                 stateful_step_count=STEPS,
                 deadline=None,
                 phases=[Phase.generate],

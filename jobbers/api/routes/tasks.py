@@ -113,7 +113,7 @@ async def read(inspector: deps.TheInspector, task_id: deps.TaskId) -> TaskView:
     "/{task_id}/result",
     response_model=ResultView,
     responses={
-        **documented(404, 409, 410, 502),
+        **documented(404, 409, 410),
         202: {"model": StatusView, "description": "Not yet: ask again, after `Retry-After` seconds."},
     },
 )
@@ -211,5 +211,7 @@ def _encode(task_id: str, packed: bytes) -> bytes:
     try:
         value = unpack(packed)
     except Undecodable:
-        raise ApiError(502, "undecodable_result", "the stored result is not one that can be read") from None
+        raise ApiError(
+            410, "undecodable_result", "what is stored as the result cannot be read: it is lost"
+        ) from None
     return to_json({"id": task_id, "status": Status.SUCCEEDED, "result": to_json_value(value)})

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from jobbers.app import Jobbers
 from jobbers.cli.commands.version import server_version
 from jobbers.cli.exit_codes import ExitCode
 from jobbers.cli.lazy import new_cli
@@ -62,27 +63,30 @@ async def doctor(
 
     Looks at every record, in steps: on a large server this takes a while. Exits with 1 when something FAILs.
     """
-    checks: list[Check] = []
-    try:
-        async with target.open() as app:
-            inspector = await app.inspector()
-            info = await inspector.server()
-            checks += [
-                *check_server(info),
-                *check_memory(info),
-                *check_persistence(info, app.settings.durability),
-            ]
-            checks += [await _layout(inspector), *await _work(inspector), await _lanes(inspector.store)]
-            checks += await _records(inspector, mend=repair)
-    except (ConfigError, StoreError) as error:
-        if not checks:
-            raise
-        checks.append(Check(Level.FAIL, "server", str(error), "mend that and run this again"))
+    async with target.open() as app:
+        checks = await examine(app, repair=repair)
     if json:
         show_json({"ok": _ok(checks), "checks": checks})
     else:
         _show(checks)
     return ExitCode.OK if _ok(checks) else ExitCode.NEGATIVE
+
+
+async def examine(app: Jobbers, *, repair: bool = False) -> list[Check]:
+    """Everything that is looked at. Raises :class:`ConfigError` or :class:`StoreError` if nothing could be."""
+    checks: list[Check] = []
+    try:
+        inspector = await app.inspector()
+        info = await inspector.server()
+        checks += [*check_server(info), *check_memory(info)]
+        checks += check_persistence(info, app.settings.durability)
+        checks += [await _layout(inspector), *await _work(inspector), await _lanes(inspector.store)]
+        checks += await _records(inspector, mend=repair)
+    except (ConfigError, StoreError) as error:
+        if not checks:
+            raise
+        checks.append(Check(Level.FAIL, "server", str(error), "mend that and run this again"))
+    return checks
 
 
 def _ok(checks: list[Check]) -> bool:

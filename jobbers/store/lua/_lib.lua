@@ -11,6 +11,13 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- Something else lies where an index should be: keep it under another name, so that the index can be made anew.
+local function put_aside(name)
+  local kept = P .. K.garbage .. string.sub(name, 2)
+  redis.call('RENAME', P .. name, kept)
+  redis.call('EXPIRE', kept, 1209600)
+end
+
 -- Lay a task into its lane and make sure that somebody can wait for it. Returns the id of the entry.
 local opened = {}
 
@@ -18,15 +25,19 @@ local function enqueue(lane, id)
   local key = opened[lane]
   if not key then
     key = P .. K.lane .. lane
-    if redis.call('SADD', P .. K.lanes, lane) == 1 and redis.call('EXISTS', key) == 0 then
+    local added = redis.pcall('SADD', P .. K.lanes, lane)
+    if type(added) == 'table' then
+      put_aside(K.lanes)
+      added = redis.call('SADD', P .. K.lanes, lane)
+    end
+    if added == 1 and redis.call('EXISTS', key) == 0 then
       redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
     end
     opened[lane] = key
   end
   local entry = redis.pcall('XADD', key, '*', 'id', id)
-  if type(entry) == 'table' then -- something else lies there: put it aside
-    redis.call('RENAME', key, P .. K.garbage .. 'lane:' .. lane)
-    redis.call('EXPIRE', P .. K.garbage .. 'lane:' .. lane, 1209600)
+  if type(entry) == 'table' then
+    put_aside(K.lane .. lane)
     redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
     entry = redis.call('XADD', key, '*', 'id', id)
   end
