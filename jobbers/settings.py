@@ -6,14 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobbers.core.durability import Durability
+from jobbers.core.fault_points import parse_fault_points
 from jobbers.errors import ConfigError
 from jobbers.store.url import redact
 
 DAY = 86_400.0
+
+
+def _fault_points(text: str) -> str:
+    try:
+        parse_fault_points(text)
+    except ConfigError as error:
+        raise ValueError(error) from None
+    return text
 
 
 class Settings(BaseSettings):
@@ -63,6 +72,10 @@ class Settings(BaseSettings):
     poll_interval: Annotated[float, Field(description="how often an idle worker looks by itself", ge=0.1)] = (
         2.0
     )
+
+    fault_points: Annotated[
+        str, AfterValidator(_fault_points), Field(description="what goes wrong in workers, to try recovery")
+    ] = ""
 
     @property
     def retention_ms(self) -> int:

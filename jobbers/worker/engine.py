@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobbers.app import Jobbers
+from jobbers.core.fault_points import parse_fault_points
 from jobbers.core.policy import Execution as Where
 from jobbers.store.inbox import Inbox
 from jobbers.store.renewal import Renewal
@@ -21,6 +22,7 @@ from jobbers.worker.duties.promote import Promote
 from jobbers.worker.duties.reclaim import Reclaim
 from jobbers.worker.execution import Ending
 from jobbers.worker.executors import Executors
+from jobbers.worker.fault_points import install_fault_points
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.heartbeats import Heartbeats
 from jobbers.worker.keeper import Keeper
@@ -56,7 +58,12 @@ class Engine:
         running = self.runner.running
         self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard
-        self._keeper = Keeper(Renewal(store.connector, store.shards), settings, running, self._lose)
+        renewal = Renewal(store.connector, store.shards)
+        self._keeper = Keeper(renewal, settings, running, self._lose)
+        if settings.fault_points:
+            install_fault_points(
+                parse_fault_points(settings.fault_points), store.tasks, store.upkeep, self.finisher, renewal
+            )
         blob_seconds = (
             max([settings.retention_ms, *(t.policy.retention_ms for t in app.task_types.values())]) / 1000
         )
@@ -133,7 +140,9 @@ class Engine:
         return len(self.runner.running) + len(self._executors.in_threads)
 
     async def close(self) -> None:
-        """End all parts, whatever state they are in."""
+        """End all parts, whatever state they are in. What still runs is left to its lease, and nothing is said about it."""
+        for execution in list(self.runner.running):
+            execution.end(Ending.LOST)
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
