@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from jobbers.core.status import Status
     from jobbers.core.task import AttemptError, TaskRecord
     from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, WaitTimeout
+    from jobbers.flow import Dag, Flow, chain, group
     from jobbers.handle import Progress, TaskHandle
     from jobbers.middleware import Call, Middleware
+    from jobbers.run import NodeState, RunHandle
     from jobbers.settings import Settings
     from jobbers.store.blobs import BlobStore, FolderBlobStore
     from jobbers.sync import SyncHandle, SyncPortal
@@ -28,13 +30,17 @@ __all__ = [
     "BlobStore",
     "Call",
     "CurrentTask",
+    "Dag",
     "Fail",
+    "Flow",
     "FolderBlobStore",
     "Jobbers",
     "JobbersError",
     "Middleware",
+    "NodeState",
     "Progress",
     "Retry",
+    "RunHandle",
     "Settings",
     "Snooze",
     "Status",
@@ -48,7 +54,9 @@ __all__ = [
     "TaskType",
     "Unique",
     "WaitTimeout",
+    "chain",
     "current_task",
+    "group",
     "new_id",
 ]
 
@@ -59,6 +67,12 @@ _HOMES = {
     "BlobStore": "jobbers.store.blobs",
     "Call": "jobbers.middleware",
     "CurrentTask": "jobbers.context",
+    "Dag": "jobbers.flow",
+    "Flow": "jobbers.flow",
+    "NodeState": "jobbers.run",
+    "RunHandle": "jobbers.run",
+    "chain": "jobbers.flow",
+    "group": "jobbers.flow",
     "Fail": "jobbers.core.signals",
     "FolderBlobStore": "jobbers.store.blobs",
     "Jobbers": "jobbers.app",

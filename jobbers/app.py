@@ -15,9 +15,11 @@ from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
 from jobbers.errors import ConfigError, UnknownTaskType
+from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
 from jobbers.inspector import Inspector
 from jobbers.middleware import Middleware
+from jobbers.run import RunHandle
 from jobbers.settings import Settings, load_settings
 from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
@@ -71,6 +73,7 @@ class Jobbers:
             for role, queues in (roles or {}).items()
         }
         self.task_types: dict[str, TaskType[Any, Any]] = {}
+        self.dags: dict[str, Dag] = {}
         self.middleware: list[Middleware] = []
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
@@ -166,6 +169,16 @@ class Jobbers:
         self.task_types[chosen] = task_type
         return task_type
 
+    def dag(self, name: str) -> Dag:
+        """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``.
+
+        Raises :class:`ConfigError` for a name that is taken, :class:`InvalidName`.
+        """
+        if name in self.dags:
+            raise ConfigError(f"dag {name!r} is registered already: give one of the two another name")
+        dag = self.dags[name] = Dag(name, self.client)
+        return dag
+
     def find(self, name: str) -> TaskType[Any, Any]:
         """The task type of that name. Raises :class:`UnknownTaskType`."""
         try:
@@ -179,6 +192,10 @@ class Jobbers:
     def handle(self, task_id: str) -> TaskHandle[Any]:
         """The handle of a task that was submitted before. Raises :class:`InvalidId`."""
         return TaskHandle(check_id(task_id), self.client)
+
+    def run(self, run_id: str) -> RunHandle:
+        """The handle of a run that was submitted before. Raises :class:`InvalidId`."""
+        return RunHandle(check_id(run_id), self.client)
 
     def connector(self) -> Connector:
         """How to reach the server; starts or joins the embedded one if that is asked for, which takes a moment."""

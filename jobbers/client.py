@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from jobbers.core import ids
 from jobbers.core.status import FINAL, Status
@@ -16,6 +17,7 @@ from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
+from jobbers.store.references import resolve
 from jobbers.store.store import Store
 from jobbers.watcher import Watcher
 
@@ -106,6 +108,11 @@ class Client:
         if outcome.result is None:
             raise NotFound("the result of this task has expired")
         return outcome.result
+
+    async def run_output(self, run_id: str) -> Any:
+        """What a run that succeeded returns. Raises :class:`NotFound`."""
+        plan = await self.store.runs.plan(run_id)
+        return await resolve(plan.output, self.store.inspect, self._blobs)
 
     async def record(self, task_id: str) -> TaskRecord:
         """Everything known of a task. Raises :class:`NotFound`."""

@@ -17,6 +17,7 @@ from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Policy, Unique, check_priority
 from jobbers.core.signature import Signature
 from jobbers.core.task import Placement, TaskSpec
+from jobbers.dag.compose import Call
 from jobbers.errors import ConfigError, InvalidInput
 from jobbers.handle import TaskHandle
 
@@ -169,6 +170,10 @@ class TaskType(Generic[P, R]):
             unique_ttl_ms=0 if unique is None else unique.ttl_ms,
         )
         return Submitter(self, Options(placement, id, _check_headers(headers)))
+
+    def s(self, *args: Any, **kwargs: Any) -> Call:
+        """A call that is not submitted yet, for :func:`jobbers.chain` and :func:`jobbers.group`."""
+        return Call(self, args, kwargs)
 
     def handle(self, task_id: str) -> TaskHandle[R]:
         """The handle of a task of this type that was submitted before. Raises :class:`InvalidId`."""

@@ -1,8 +1,9 @@
 """Arguments and results as msgpack (https://msgpack.org), readable from any language.
 
 Beyond msgpack's own types these travel as extension types: 1 datetime, 2 date, 3 time (all ISO 8601 text),
-4 timedelta (seconds as text), 5 UUID (16 bytes), 6 Decimal (text). Enums travel as their value, dataclasses and pydantic
-models as maps, sets and tuples as lists: the function's annotations bring them back (:mod:`jobbers.core.signature`).
+4 timedelta (seconds as text), 5 UUID (16 bytes), 6 Decimal (text), 7 the result of another task (its id). Enums travel as
+their value, dataclasses and pydantic models as maps, sets and tuples as lists: the function's annotations bring them back
+(:mod:`jobbers.core.signature`).
 Nothing is ever pickled, and nothing is imported by a stored name.
 """
 
@@ -26,6 +27,15 @@ _NIL = b"\xc0"
 _EMPTY_ENVELOPE = bytes([0x93, ENVELOPE_VERSION, 0x90, 0x80])
 _packers: list[msgpack.Packer] = []
 _SCALARS = (str, int, float, bool, bytes, type(None))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ref:
+    """Stands for the result of another task of the same run."""
+
+    id: str
+
+
 _EXT_FROM: dict[int, Callable[[bytes], Any]] = {
     1: lambda data: datetime.fromisoformat(data.decode()),
     2: lambda data: date.fromisoformat(data.decode()),
@@ -33,6 +43,7 @@ _EXT_FROM: dict[int, Callable[[bytes], Any]] = {
     4: lambda data: timedelta(microseconds=int(data)),
     5: lambda data: UUID(bytes=data),
     6: lambda data: Decimal(data.decode()),
+    7: lambda data: Ref(data.decode()),
 }
 
 
@@ -63,6 +74,8 @@ def _default(value: Any) -> Any:
         return msgpack.ExtType(5, value.bytes)
     if isinstance(value, Decimal):
         return msgpack.ExtType(6, str(value).encode())
+    if isinstance(value, Ref):
+        return msgpack.ExtType(7, value.id.encode())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Set):

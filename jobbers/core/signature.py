@@ -158,13 +158,27 @@ class Signature:
         """The checker of the return annotation."""
         return self._checker("return")
 
-    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Refuse a Python call that the function would refuse. Raises :class:`InvalidArgument` naming the parameter."""
+    def annotation(self, name: str) -> Any:
+        """What a parameter is annotated, or ``"return"``; ``Any`` where there is nothing."""
+        return self._hints.get(name, Any)
+
+    def check(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, pending: Callable[[Any], bool] | None = None
+    ) -> list[tuple[str, Any]]:
+        """Refuse a Python call that the function would refuse. Raises :class:`InvalidArgument` naming the parameter.
+
+        Values that are ``pending`` are not known yet: they are returned, each behind the name of its parameter.
+        """
+        left: list[tuple[str, Any]] = []
         for name, checker, value in self._pair(args, kwargs):
+            if pending is not None and pending(value):
+                left.append((name, value))
+                continue
             try:
                 checker.check(value)
             except (TypeError, ValidationError) as error:
                 raise self._refusal(name, error) from None
+        return left
 
     def load(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Rebuild arguments that came off the wire. Raises :class:`InvalidArgument` naming the parameter."""

@@ -38,6 +38,7 @@ class Event(StrEnum):
     PROMOTE = "promote"
     CLAIM = "claim"
     SUCCEED = "succeed"
+    JOIN = "join"
     RETRY = "retry"
     SNOOZE = "snooze"
     RELEASE = "release"
@@ -67,6 +68,7 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.PROMOTE: _row(Status.QUEUED, Status.SCHEDULED),
     Event.CLAIM: _row(Status.RUNNING, Status.QUEUED),
     Event.SUCCEED: _row(Status.SUCCEEDED, Status.RUNNING),
+    Event.JOIN: _row(Status.SUCCEEDED, Status.BLOCKED),  # a run whose tasks have ended: no worker has it
     Event.RETRY: _row(Status.SCHEDULED, Status.RUNNING),
     Event.SNOOZE: _row(Status.SCHEDULED, Status.RUNNING),
     Event.RELEASE: _row(Status.QUEUED, Status.RUNNING),

@@ -240,15 +240,17 @@ def lanes_are_known(shard: Shard) -> Iterator[Violation]:
 
 
 def what_is_final_ends(shard: Shard) -> Iterator[Violation]:
-    """The record of a final task expires, with all that belongs to it; that of any other does not."""
-    for task_id, status, _, held in shard.records():
+    """The record of a final task expires, with all that belongs to it; that of any other does not, nor that of a task
+    whose run is still open."""
+    for task_id, status, fields, held in shard.records():
+        over = status in FINAL and shard.status(fields.get("run", "")) in (None, *FINAL)
         kept = {"task": held} | {
             name: shard.many[name][task_id]
             for name in ("args", "result", "errors")
             if task_id in shard.many[name]
         }
         for name, part in kept.items():
-            if (part.ttl_ms is not None) != (status in FINAL):
+            if (part.ttl_ms is not None) != over:
                 does = "expires" if part.ttl_ms is not None else "stays for ever"
                 yield Violation(f"{shard.prefix} {task_id}", f"is {status} and its {name} {does}")
 
@@ -264,7 +266,9 @@ def parts_belong_to_records(shard: Shard) -> Iterator[Violation]:
         if arguments > 1 or (arguments == 0 and status not in FINAL):
             yield Violation(where, f"is {status} and has its arguments {arguments} times")
         results = ("result" in fields) + ("blob" in fields) + (task_id in shard.many["result"])
-        if results != (status is Status.SUCCEEDED):
+        if results != (
+            status is Status.SUCCEEDED and "parts" not in fields
+        ):  # a run returns what its tasks did
             yield Violation(where, f"is {status} and has {results} results")
 
 

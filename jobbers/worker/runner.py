@@ -1,4 +1,5 @@
-"""Executes claimed tasks: decode, call, encode, settle. Each step is small, and none talks to the server."""
+"""Executes claimed tasks: decode, call, encode, settle. Each step is small; only arguments that refer to the results of
+other tasks need the server."""
 
 from __future__ import annotations
 
@@ -16,8 +17,11 @@ from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
-from jobbers.errors import InvalidInput
+from jobbers.errors import InvalidInput, NotFound
+from jobbers.flow import RUN_HEADER
 from jobbers.middleware import Call
+from jobbers.store.inspect import InspectStore
+from jobbers.store.references import resolve
 from jobbers.task_type import TaskType
 from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
@@ -33,12 +37,12 @@ class Runner:
     """Starts executions and settles them through the finisher."""
 
     def __init__(
-        self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, shards: int
+        self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, inspect: InspectStore
     ) -> None:
         self._app = app
+        self._inspect = inspect
         self._worker = worker
         self._finisher = finisher
-        self._shards = shards
         self._offload_above = app.settings.offload_above
         self._loop = asyncio.get_running_loop()
         self.running: Running = {}
@@ -60,9 +64,13 @@ class Runner:
             slots.give(1)
             return None
         task_type, call = known
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
         try:
             envelope = unpack_envelope(claimed.envelope)
-            args, kwargs = self._arguments(task_type, envelope)
+            in_run = RUN_HEADER in envelope.headers
+            if not in_run:
+                args, kwargs = task_type.signature.load(envelope.args, envelope.kwargs)
         except Exception as error:  # also what a validator of the user's own raises
             self._refuse(claimed, task_type, shard, error)
             slots.give(1)
@@ -72,18 +80,23 @@ class Runner:
         if leased_at is not None:
             execution.confirmed = leased_at
         self.running[execution] = None
-        execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs))
+        referring = envelope if in_run else None
+        execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs, referring))
         return execution.task
 
-    @staticmethod
-    def _arguments(task_type: TaskType[Any, Any], envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
-        return task_type.signature.load(envelope.args, envelope.kwargs)
-
     async def _execute(
-        self, execution: Execution, call: Call, args: list[Any], kwargs: dict[str, Any]
+        self,
+        execution: Execution,
+        call: Call,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        referring: Envelope | None,
     ) -> None:
+        """Call the function; ``referring`` holds its arguments when they may refer to results of other tasks."""
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
         try:
+            if referring is not None:
+                args, kwargs = await self._resolved(execution, referring)
             value = await call(execution.context, args, kwargs)
             packed = self._encoded(value)
             blob = None if len(packed) <= self._offload_above else await self._offload(packed)
@@ -104,6 +117,14 @@ class Runner:
             execution.context.over = True
             self.running.pop(execution, None)
             execution.slots.give(1)
+
+    async def _resolved(self, execution: Execution, envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments with results in the places that refer to them. What is gone does not come back: a dead letter."""
+        try:
+            args, kwargs = await resolve([envelope.args, envelope.kwargs], self._inspect, self._app.blobs)
+            return execution.type.signature.load(args, kwargs)
+        except (NotFound, InvalidInput) as error:
+            raise Fail(str(error)) from error
 
     def _encoded(self, value: Any) -> bytes:
         try:

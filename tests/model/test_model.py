@@ -272,7 +272,7 @@ def test_a_broken_script_is_found_out(bug: str, monkeypatch: pytest.MonkeyPatch)
         run_state_machine_as_test(
             Fake,
             settings=settings(
-                max_examples=500,
+                max_examples=1500,
                 stateful_step_count=STEPS,
                 deadline=None,
                 phases=[Phase.generate],

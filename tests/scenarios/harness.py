@@ -96,7 +96,7 @@ class Effects:
     def all(self, kind: str | None = None, task: TaskHandle[Any] | str | None = None) -> list[Effect]:
         """The effects so far, in the order in which they were written."""
         wanted = task if task is None or isinstance(task, str) else task.id
-        lines = self.path.read_text().splitlines()
+        lines = self.path.read_text().rpartition("\n")[0].splitlines()  # the last one may be half written
         effects = [Effect(**json.loads(line)) for line in lines]
         return [effect for effect in effects if kind in (None, effect.kind) and wanted in (None, effect.task)]
 

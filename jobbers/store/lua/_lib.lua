@@ -95,9 +95,19 @@ local function keep_counts(tally, now)
   end
 end
 
+-- Failed tasks are indexed as dead letters and keep their errors as long as their record.
+local function bury(id, stamp, retention)
+  redis.call('ZADD', P .. K.dead, stamp, id)
+  redis.call('PEXPIRE', P .. K.errors .. id, retention)
+end
+
 -- What every end of a task has in common. `record` holds the fields that CLOSING names; `event` has been checked
--- against FROM; `stamp` is now as text; the rest are fields to set besides.
+-- against FROM; `stamp` is now as text; the rest are fields to set besides. What a run's task leaves behind stays as long as
+-- the run is open, and its end moves the run on: see `advance`.
 local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch'}
+local ended_besides = {}
+
+local advance, settle_run
 
 local function close(id, record, event, stamp, retention, tally, ...)
   local key = P .. K.task .. id
@@ -109,15 +119,80 @@ local function close(id, record, event, stamp, retention, tally, ...)
   end
   if record[6] then
     redis.call('PEXPIRE', P .. K.errors .. id, retention)
-    local unique = redis.call('HGET', key, 'unique')
-    if unique and string.sub(unique, 1, 1) ~= 't' then
-      release_unique(id, unique)
+    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts')
+    if more[1] and string.sub(more[1], 1, 1) ~= 't' then
+      release_unique(id, more[1])
+    end
+    if more[2] then
+      advance(id, key, more, status, stamp, retention, tally)
+    elseif more[5] then
+      settle_run(more[5], retention)
     end
   end
   if record[7] then
     tell(record[7], id, status)
   end
   count(tally, record[3], record[4], status)
+end
+
+-- A task of a run has ended: tell those that wait for it. One that waits for nobody any more is laid into its lane; or it
+-- is skipped, when it would need the result of one that did not succeed; or, if it is the run itself, the run ends, well only
+-- if every task of it did.
+-- `cause` is the task that first went wrong. A task tells of its end once, whatever becomes of it later.
+function advance(id, key, more, status, stamp, retention, tally)
+  local run = redis.call('HGET', P .. K.task .. more[2], 'status')
+  if run and FROM.cancel[run] then
+    for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors}) do
+      redis.call('PERSIST', kept .. id)
+    end
+  end
+  if status ~= TO.succeed and run then
+    redis.call('HSETNX', P .. K.task .. more[2], 'cause', more[4] or id)
+  end
+  redis.call('HDEL', key, 'next')
+  for child in string.gmatch(more[3] or '', '%S+') do
+    local place = P .. K.task .. child
+    local r = redis.pcall('HMGET', place, 'status', 'lane', 'trigger', 'cause')
+    if r[1] and FROM.unblock[r[1]] then
+      local cause = r[4]
+      if status ~= TO.succeed and not cause then
+        cause = more[4] or id
+        redis.call('HSET', place, 'cause', cause)
+      end
+      if redis.call('HINCRBY', place, 'waits', -1) == 0 then
+        local record = redis.call('HMGET', place, unpack(CLOSING))
+        if not r[3] then -- the run
+          local node = cause and redis.call('HMGET', P .. K.task .. cause, 'node', 'reason')
+          close(child, record, cause and 'fail' or 'join', stamp, retention, tally, 'reason',
+            cause and 'node ' .. (node[1] or '?') .. ' did not succeed: ' .. (node[2] or 'its record is gone') or '')
+          if cause then
+            bury(child, stamp, retention)
+          end
+        elseif cause and r[3] ~= 'all_done' then
+          close(child, record, 'skip', stamp, retention, tally, 'reason', 'task ' .. cause .. ' did not succeed')
+        else
+          redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[2], child))
+        end
+        local now = redis.call('HGET', place, 'status')
+        if not FROM.claim[now] then
+          ended_besides[#ended_besides + 1] = child
+          ended_besides[#ended_besides + 1] = now
+        end
+      end
+    end
+  end
+end
+
+-- A run has ended: what its tasks left behind goes with it.
+function settle_run(parts, retention)
+  for id in string.gmatch(parts, '%S+') do
+    local status = redis.call('HGET', P .. K.task .. id, 'status')
+    if status and not FROM.cancel[status] then
+      for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors}) do
+        redis.call('PEXPIRE', kept .. id, retention)
+      end
+    end
+  end
 end
 
 -- The status of a task before a call ('' if there is no task), and whether the call has been applied to it already: it
@@ -142,14 +217,11 @@ local function report(id, blob, cap)
   end
 end
 
--- Failed tasks are indexed as dead letters and keep their errors as long as their record.
-local function bury(id, stamp, retention)
-  redis.call('ZADD', P .. K.dead, stamp, id)
-  redis.call('PEXPIRE', P .. K.errors .. id, retention)
-end
-
 -- One entry lists all that a script finished: recent = {id, status, id, status, ...}.
 local function remember(recent)
+  for _, word in ipairs(ended_besides) do
+    recent[#recent + 1] = word
+  end
   if #recent > 0 then
     redis.call('XADD', P .. K.recent, 'MAXLEN', '~', 1000, '*', unpack(recent))
   end

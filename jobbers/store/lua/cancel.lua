@@ -1,4 +1,4 @@
--- End tasks as cancelled, in whatever status they are; the worker of a running one is told.
+-- Cancel tasks, in whatever status they are; with a run all of its tasks, the last ones first.
 -- KEYS  1 shard prefix
 -- ARGV  1 retention ms, 2 reason, 3 the name of this call, then ids
 -- REPLY for each id its status before, or '' when there is no such task; the same when the same call is sent again
@@ -6,13 +6,12 @@ local now = now_ms()
 local stamp = whole(now)
 local retention, reason, call = ARGV[1], ARGV[2], ARGV[3]
 local before, recent, tally = {}, {}, {}
-for i = 4, #ARGV do
-  local id = ARGV[i]
+
+local function cancel(id)
   local key = P .. K.task .. id
   local record = redis.pcall('HMGET', key, unpack(CLOSING))
   local status = record[1]
   local first, repeated = before_call(key, call, status)
-  before[#before + 1] = first
   if status and not repeated and FROM.cancel[status] then
     if status == 'running' then
       redis.call('ZREM', P .. K.leases, id)
@@ -30,7 +29,22 @@ for i = 4, #ARGV do
     redis.call('PEXPIRE', P .. K.errors .. id, retention)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel
+    local parts = record[6] and redis.call('HGET', key, 'parts')
+    if parts then
+      local ids = {}
+      for part in string.gmatch(parts, '%S+') do
+        ids[#ids + 1] = part
+      end
+      for i = #ids, 1, -1 do
+        cancel(ids[i])
+      end
+    end
   end
+  return first
+end
+
+for i = 4, #ARGV do
+  before[#before + 1] = cancel(ARGV[i])
 end
 remember(recent)
 keep_counts(tally, now)

@@ -14,6 +14,12 @@ local function wrong(id, what)
   return mend
 end
 
+local function in_open_run(key)
+  local run = redis.call('HGET', key, 'run')
+  local status = run and redis.call('HGET', P .. K.task .. run, 'status')
+  return status and FROM.cancel[status]
+end
+
 local function check(id)
   local key = P .. K.task .. id
   local kind = redis.call('TYPE', key).ok
@@ -47,7 +53,7 @@ local function check(id)
     if not redis.call('ZSCORE', P .. K.leases, id) and wrong(id, 'running, but without a lease') then
       redis.call('ZADD', P .. K.leases, whole(now + lease), id)
     end
-  elseif redis.call('PTTL', key) < 0 and not FROM.unblock[status] then
+  elseif redis.call('PTTL', key) < 0 and not FROM.unblock[status] and not in_open_run(key) then
     if wrong(id, 'final, but kept for ever') then
       redis.call('PEXPIRE', key, retention)
     end

@@ -7,11 +7,11 @@ local before = {}
 for i = 3, #ARGV, 2 do
   local id, envelope = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
-  local record = redis.pcall('HMGET', key, 'status', 'lane')
+  local record = redis.pcall('HMGET', key, 'status', 'lane', 'parts')
   local status = record[1]
   local first, repeated = before_call(key, call, status)
   before[#before + 1] = first
-  if status and not repeated and FROM.requeue[status] then
+  if status and not repeated and FROM.requeue[status] and not record[3] then -- a run is no task that could be claimed
     redis.call('ZREM', P .. K.dead, id)
     redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'gated', 'deadline', 'unique',
       'step', 'progress', 'beat', 'beat_due', 'slow_at', 'due')

@@ -1,0 +1,149 @@
+"""Workflows as users build them: named graphs of an app, and chains and groups that need no name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from jobbers.client import Client, new_id
+from jobbers.core import ids
+from jobbers.core.ids import check_id
+from jobbers.core.payload import encode_arguments
+from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
+from jobbers.dag.graph import Graph, Node, Param
+from jobbers.dag.plan import Plan, Planned, compile_graph
+from jobbers.errors import ConfigError, InvalidInput
+from jobbers.run import RunHandle
+from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
+from jobbers.task_type import TaskType
+
+RUN_HEADER = "jobbers-run"
+"""The header by which a worker knows that arguments may refer to results; its value is the run's id."""
+
+GetClient = Callable[[], Awaitable[Client]]
+
+
+class Dag:
+    """A named graph of tasks: built once, run as often as one likes.
+
+    ``node(task, *args, **kwargs)`` adds a task. Where an argument is another node, that one's result is passed; where it is
+    ``param(name)``, what the run was given.
+    """
+
+    def __init__(self, name: str, client: GetClient) -> None:
+        self._client = client
+        self.graph = Graph(name)
+        self.name = self.graph.name
+
+    def param(self, name: str) -> Param:
+        """A value that each run must give."""
+        return self.graph.param(name)
+
+    def node(self, task: TaskType[..., Any], *args: Any, **kwargs: Any) -> Node:
+        """Add a task with its arguments: constants, parameters and other nodes, also inside lists and dicts.
+
+        Returns the node, which takes a name (``named``), others to wait for (``after``) and a trigger (``when``). Raises
+        :class:`InvalidArgument` for what the function would refuse, or a parent whose result is of another type.
+        """
+        return self.graph.node(task, *args, **kwargs)
+
+    def check(self) -> None:
+        """Refuse a graph that could not run. Raises :class:`InvalidInput`, which names the cycle if there is one."""
+        self.graph.ordered()
+
+    async def submit(self, **params: Any) -> RunHandle:
+        """Start a run with these parameters. It is there whole, or not at all.
+
+        Raises :class:`InvalidInput` for a graph that cannot run and parameters that are missing or unknown,
+        :class:`InvalidArgument`, and like ``submit`` of a task.
+        """
+        return await self.submit_as(None, params)
+
+    async def submit_as(self, run_id: str | None, params: Mapping[str, Any]) -> RunHandle:
+        """Like :meth:`submit`, under an id made with ``new_id()``: one that exists is left alone."""
+        return await _launch(self.graph, None, params, run_id, self._client)
+
+
+class Flow:
+    """Tasks one after another and side by side; made with :func:`chain` and :func:`group`."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def then(self, *parts: Flow | Call) -> Flow:
+        """These behind it, one after another: the first takes its result, or a list of results if it is a group."""
+        return Flow(Chain((self.part, *map(_part, parts))))
+
+    async def submit(self, id: str | None = None) -> RunHandle:
+        """Start it. Raises like :meth:`Dag.submit`."""
+        graph, output = to_graph(self.part, "flow")
+        return await _launch(graph, output, {}, id, _client_of(self.part))
+
+
+def chain(*parts: Flow | Call) -> Flow:
+    """One after another: ``chain(fetch.s(url), parse.s())``. The result of each is the first argument of the next."""
+    return Flow(Chain(tuple(map(_part, parts))))
+
+
+def group(*parts: Flow | Call) -> Flow:
+    """Side by side: ``group(a.s(1), b.s(2)).then(join.s())``. The result is a list in their order."""
+    return Flow(Group(tuple(map(_part, parts))))
+
+
+def _part(given: Flow | Call) -> Part:
+    if isinstance(given, Flow):
+        return given.part
+    if isinstance(given, Call):
+        return given
+    raise InvalidInput(
+        f"a workflow is made of task.s(…), chain(…) and group(…), got a {type(given).__name__}"
+    )
+
+
+def _client_of(part: Part) -> GetClient:
+    while not isinstance(part, Call):
+        if not part.parts:
+            raise InvalidInput(f"a {type(part).__name__.lower()} of nothing: give it at least one task.s(…)")
+        part = part.parts[0]
+    return _task_type(part.task).client
+
+
+def _task_type(task: Any) -> TaskType[..., Any]:
+    if not isinstance(task, TaskType):
+        raise ConfigError(f"a {type(task).__name__} is no task type: decorate the function with @app.task")
+    return task
+
+
+async def _launch(
+    graph: Graph, output: Any, params: Mapping[str, Any], run_id: str | None, get_client: GetClient
+) -> RunHandle:
+    run = new_id() if run_id is None else check_id(run_id)
+    tail = ids.tail_of(run)
+    plan = compile_graph(graph, params, run, lambda: ids.with_tail(new_id(), tail), output)
+    tasks = [_launched(plan, planned) for planned in plan.tasks]
+    limit = _task_type(plan.tasks[0].task).max_payload
+    envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run}, limit)
+    nodes = [StoredNode(it.id, it.name, it.task.name, it.parents) for it in plan.tasks]
+    client = await get_client()
+    await client.store.runs.launch(
+        run, envelope, StoredPlan(plan.name, nodes, plan.output), tasks, len(plan.ends)
+    )
+    return RunHandle(run, get_client)
+
+
+def _launched(plan: Plan, planned: Planned) -> LaunchedTask:
+    task = _task_type(planned.task)
+    envelope = encode_arguments(
+        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload
+    )
+    lane = f"{task.policy.queue}:{task.policy.priority}"
+    return LaunchedTask(
+        planned.id,
+        task.name,
+        lane,
+        envelope,
+        planned.waits,
+        planned.then,
+        planned.name,
+        planned.trigger.value,
+    )

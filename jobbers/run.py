@@ -1,0 +1,69 @@
+"""A run of a workflow, as its submitter holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobbers.core.status import Status
+from jobbers.errors import TaskCancelled, TaskFailed
+from jobbers.handle import TaskHandle
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """Where a node of a run is: its name, its task and the task's type, whom it waits for, and how it stands.
+
+    ``status`` is ``None`` when the task's record has expired.
+    """
+
+    name: str
+    id: str
+    type: str
+    after: tuple[str, ...]
+    status: Status | None
+    reason: str | None = None
+
+
+class RunHandle(TaskHandle[Any]):
+    """Refers to a run by its id. A run is *blocked* until its tasks have ended; waiting, watching and cancelling are those
+    of a task, and cancelling ends all its tasks that have not ended."""
+
+    __slots__ = ()
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """Wait for the run to end and return the result of its last node; of several, a list or a dict by name.
+
+        Raises :class:`TaskFailed`, which names the node that decided it, :class:`TaskCancelled`, :class:`WaitTimeout`, or
+        :class:`NotFound` when the run or a result has expired.
+        """
+        client = await self._client()
+        outcome = await client.ending(self.id, timeout)
+        if outcome.status is Status.SUCCEEDED:
+            return await client.run_output(self.id)
+        if outcome.status is Status.CANCELLED:
+            raise TaskCancelled(f"run {self.id} was cancelled: {outcome.reason}")
+        raise TaskFailed(
+            f"run {self.id} failed: {outcome.reason}", task_id=self.id, reason=outcome.reason, error=None
+        )
+
+    async def nodes(self) -> list[NodeState]:
+        """Its nodes, each behind those that it waits for. Raises :class:`NotFound`."""
+        client = await self._client()
+        plan = await client.store.runs.plan(self.id)
+        outcomes = await client.store.inspect.outcomes([node.id for node in plan.nodes])
+        names = {node.id: node.name for node in plan.nodes}
+        return [
+            NodeState(
+                node.name,
+                node.id,
+                node.type,
+                tuple(names[parent] for parent in node.parents),
+                outcome.status if outcome else None,
+                (outcome.reason or None) if outcome else None,
+            )
+            for node, outcome in zip(plan.nodes, outcomes, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        return f"<RunHandle {self.id}>"

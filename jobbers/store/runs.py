@@ -1,0 +1,81 @@
+"""The verbs of runs: launch, and read what a run is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from jobbers.core.ids import shard_of
+from jobbers.core.payload import Undecodable, pack, unpack
+from jobbers.errors import NotFound
+from jobbers.store.gateway import Gateway
+from jobbers.store.keys import ShardKeys
+from jobbers.store.wire import Argument
+
+RUN_TYPE = "run."
+"""What the type of a run's own record begins with; its graph's name follows."""
+
+
+class LaunchedTask(NamedTuple):
+    """One task of a run, as the server gets it: ``then`` are the ids to tell of its end."""
+
+    id: str
+    type: str
+    lane: str
+    envelope: bytes
+    waits: int
+    then: Sequence[str]
+    node: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNode:
+    """A node of a stored plan. ``parents`` are ids."""
+
+    id: str
+    name: str
+    type: str
+    parents: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """What a run is made of, and what it returns (with references)."""
+
+    name: str
+    nodes: Sequence[StoredNode]
+    output: Any
+
+
+class RunStore:
+    """The verbs, for all shards of a namespace."""
+
+    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys]) -> None:
+        self._gateway = gateway
+        self._shards = shards
+
+    def _keys(self, run_id: str) -> ShardKeys:
+        return self._shards[shard_of(run_id, len(self._shards))]
+
+    async def launch(
+        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], ends: int
+    ) -> None:
+        """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone."""
+        stored = pack([plan.name, [[n.id, n.name, n.type, list(n.parents)] for n in plan.nodes], plan.output])
+        args: list[Argument] = [run_id, RUN_TYPE + plan.name, envelope, stored, ends]
+        for task in tasks:
+            args += (
+                task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
+            )  # fmt: skip
+        await self._gateway.run("launch", self._keys(run_id).prefix, args)
+
+    async def plan(self, run_id: str) -> StoredPlan:
+        """What a run is made of. Raises :class:`NotFound`."""
+        stored = await self._gateway.command("HGET", self._keys(run_id).task(run_id), "plan")
+        try:
+            name, nodes, output = unpack(stored or b"")
+            return StoredPlan(name, [StoredNode(*node) for node in nodes], output)
+        except (Undecodable, TypeError, ValueError):
+            raise NotFound(f"there is no run {run_id}: it never was, or its record has expired") from None

@@ -1,0 +1,222 @@
+"""launch.lua, and how the ends of tasks move a run on."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobbers.client import new_id
+from jobbers.core.ids import tail_of, with_tail
+from jobbers.core.payload import Ref
+from jobbers.core.status import Status
+from jobbers.errors import NotFound
+from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
+from jobbers.store.store import Store
+from tests.store.kit import (
+    ANOTHER,
+    ENVELOPE,
+    LANE,
+    LONG_ENVELOPE,
+    OWNER,
+    RETENTION,
+    TYPE,
+    changes,
+    claim,
+    fail,
+    field,
+    snapshot,
+    status_of,
+    succeed,
+)
+
+pytestmark = pytest.mark.anyio
+
+Edges = dict[str, str]
+"""By node: the nodes that it waits for, separated by spaces."""
+DIAMOND: Edges = {"a": "", "b": "a", "c": "a", "d": "b c"}
+
+
+async def launch(
+    store: Store, edges: Edges, run: str | None = None, *, all_done: str = ""
+) -> tuple[str, dict[str, str]]:
+    """Launch a run; returns its id and the ids of its nodes."""
+    run = run or new_id()
+    ids = {name: with_tail(new_id(), tail_of(run)) for name in edges}
+    ends = [name for name in edges if not any(name in parents.split() for parents in edges.values())]
+    tasks = [
+        LaunchedTask(
+            ids[name],
+            TYPE,
+            str(LANE),
+            LONG_ENVELOPE if name == "b" else ENVELOPE,
+            len(parents.split()),
+            [
+                *(ids[child] for child, of in edges.items() if name in of.split()),
+                *([run] if name in ends else []),
+            ],
+            name,
+            "all_done" if name in all_done.split() else "all_succeeded",
+        )
+        for name, parents in edges.items()
+    ]
+    nodes = [
+        StoredNode(ids[name], name, TYPE, [ids[it] for it in parents.split()])
+        for name, parents in edges.items()
+    ]
+    plan = StoredPlan("test", nodes, Ref(ids[ends[0]]))
+    await store.runs.launch(run, ENVELOPE, plan, tasks, len(ends))
+    return run, ids
+
+
+async def stands(store: Store, ids: dict[str, str]) -> dict[str, str]:
+    return {name: await status_of(store, task_id) for name, task_id in ids.items()}
+
+
+async def end(store: Store, *ids: str) -> None:
+    """Claim all that is ready and let these succeed."""
+    await claim(store)
+    assert await succeed(store, list(ids)) == []
+
+
+async def test_it_is_there_whole_and_its_roots_are_ready(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    assert await stands(store, ids) == {"a": "queued", "b": "blocked", "c": "blocked", "d": "blocked"}
+    assert await status_of(store, run) == "blocked"
+    plan = await store.runs.plan(run)
+    assert plan.name == "test"
+    assert [node.name for node in plan.nodes] == ["a", "b", "c", "d"]
+    assert plan.output == Ref(ids["d"])
+    assert [task.id for task in await claim(store)] == [ids["a"]]
+    records = await store.inspect.records(list(ids.values()))
+    assert [record.arguments for record in records if record] == [
+        ["someone"],
+        ["x" * 200],
+        ["someone"],
+        ["someone"],
+    ]
+
+
+async def test_one_that_exists_is_left_alone(store: Store) -> None:
+    run, _ = await launch(store, DIAMOND)
+    before = await snapshot(store)
+    await launch(store, DIAMOND, run)
+    assert await changes(store, before) == {}
+
+
+async def test_each_end_moves_it_on_once(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await end(store, ids["a"])
+    assert await stands(store, ids) == {"a": "succeeded", "b": "queued", "c": "queued", "d": "blocked"}
+    await end(store, ids["b"])
+    assert await succeed(store, [ids["b"]]) == []  # sent again
+    assert await succeed(store, [ids["a"]], ANOTHER) == [ids["a"]]  # a zombie's
+    assert await status_of(store, ids["d"]) == "blocked"
+    assert await succeed(store, [ids["c"]]) == []
+    assert await status_of(store, ids["d"]) == "queued"
+    await end(store, ids["d"])
+    assert await status_of(store, run) == "succeeded"
+
+
+async def test_several_that_end_in_one_call_start_their_child_once(store: Store) -> None:
+    _, ids = await launch(store, DIAMOND)
+    await end(store, ids["a"])
+    await end(store, ids["b"], ids["c"])
+    assert [task.id for task in await claim(store)] == [ids["d"]]
+
+
+async def test_what_needs_a_failed_one_is_skipped_and_the_run_fails(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND | {"e": "d", "aside": ""})
+    await end(store, ids["a"])
+    await claim(store)
+    assert await fail(store, [ids["b"]]) == []
+    assert (await stands(store, ids))["d"] == "blocked"  # c runs still
+    assert await succeed(store, [ids["c"], ids["aside"]]) == []
+    found = await stands(store, ids)
+    assert found == {
+        "a": "succeeded", "b": "failed", "c": "succeeded", "d": "skipped", "e": "skipped", "aside": "succeeded",
+    }  # fmt: skip
+    assert await status_of(store, run) == "failed"
+    assert await field(store, run, "reason") == "node b did not succeed: broke"
+
+
+async def test_one_that_waits_for_the_end_only_starts_whatever_it_was(store: Store) -> None:
+    run, ids = await launch(store, {"a": "", "b": "a", "clean": "b"}, all_done="clean")
+    await claim(store)
+    assert await fail(store, [ids["a"]]) == []
+    assert await stands(store, ids) == {"a": "failed", "b": "skipped", "clean": "queued"}
+    await end(store, ids["clean"])
+    assert await status_of(store, run) == "failed"
+
+
+async def test_results_stay_as_long_as_the_run_and_go_with_it(store: Store) -> None:
+    _, ids = await launch(store, {"a": "", "b": "a"})
+    key = store.shards[0].task(ids["a"])
+    await end(store, ids["a"])
+    assert await store.gateway.command("PTTL", key) == -1
+    assert await store.upkeep.repair_all(0, 1000, RETENTION, mend=False) == []
+    await end(store, ids["b"])
+    assert 0 < await store.gateway.command("PTTL", key) <= RETENTION
+
+
+async def test_cancelled_whole(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await end(store, ids["a"])
+    await claim(store, 1)
+    assert await store.tasks.cancel([run], RETENTION, "enough") == {run: Status.BLOCKED}
+    assert await stands(store, ids) == {
+        "a": "succeeded",
+        "b": "cancelled",
+        "c": "cancelled",
+        "d": "cancelled",
+    }
+    assert await status_of(store, run) == "cancelled"
+    assert await succeed(store, [ids["b"]]) == [ids["b"]]
+    assert await claim(store) == []
+
+
+async def test_a_cancelled_task_fails_its_run(store: Store) -> None:
+    run, ids = await launch(store, {"a": "", "b": "a"})
+    await store.tasks.cancel([ids["a"]], RETENTION, "not this one")
+    assert await stands(store, ids) == {"a": "cancelled", "b": "skipped"}
+    assert await status_of(store, run) == "failed"
+
+
+async def test_a_task_that_was_poison_fails_its_run(store: Store) -> None:
+    run, ids = await launch(store, {"a": "", "b": "a"})
+    await claim(store)
+    await store.upkeep.reclaim_owner(0, OWNER, 0, RETENTION, crashed=True)
+    assert await stands(store, ids) == {"a": "failed", "b": "skipped"}
+    assert await status_of(store, run) == "failed"
+
+
+async def test_a_second_life_of_a_task_does_not_move_the_run_again(store: Store) -> None:
+    _, ids = await launch(store, {"a": "", "b": "", "c": "a b"})
+    await claim(store)
+    assert await fail(store, [ids["a"]]) == []
+    await store.tasks.requeue({ids["a"]: b""}, "again")
+    await end(store, ids["a"])
+    assert await status_of(store, ids["c"]) == "blocked"  # b runs still
+    assert await succeed(store, [ids["b"]]) == []
+    assert await status_of(store, ids["c"]) == "skipped"
+
+
+async def test_a_run_is_no_task_that_could_be_requeued(store: Store) -> None:
+    run, ids = await launch(store, {"a": ""})
+    await claim(store)
+    assert await fail(store, [ids["a"]]) == []
+    assert await store.tasks.requeue({run: b""}, "again") == {run: Status.FAILED}
+    assert await status_of(store, run) == "failed"
+
+
+async def test_a_long_chain_is_skipped_in_one_call(store: Store) -> None:
+    names = [f"n{number}" for number in range(900)]
+    edges = {name: names[place - 1] if place else "" for place, name in enumerate(names)}
+    run, ids = await launch(store, edges)
+    await claim(store)
+    assert await fail(store, [ids["n0"]]) == []
+    assert await status_of(store, ids["n899"]) == "skipped"
+    assert await status_of(store, run) == "failed"
+
+
+async def test_what_is_no_run(store: Store) -> None:
+    with pytest.raises(NotFound, match="there is no run"):
+        await store.runs.plan(new_id())
