@@ -59,9 +59,10 @@ def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaita
     """The end of a task for which this one waits, and for no other."""
 
     async def fire(store: Store, task_id: str) -> None:
+        given = {"waits": "1", "gated": "1", **fields}
         if await status_of(store, task_id) != Status.BLOCKED:
-            fields.pop("parts", None)  # what has a result is no run
-        pairs = [word for pair in {"waits": "1", "gated": "1", **fields}.items() for word in pair]
+            given.pop("parts", None)  # what has a result is no run
+        pairs = [word for pair in given.items() for word in pair]
         await store.gateway.command("HSET", store.shards[0].task(task_id), *pairs)
         run, parent, lane = new_id(), new_id(), Lane("parents", 5)
         task = LaunchedTask(
