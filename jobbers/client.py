@@ -8,9 +8,9 @@ import random
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any
 
 from jobbers.core import ids
+from jobbers.core.payload import pack, unpack
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
@@ -18,6 +18,7 @@ from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
 from jobbers.store.references import resolve
+from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
 from jobbers.watcher import Watcher
 
@@ -102,17 +103,16 @@ class Client:
         return outcome
 
     async def result_bytes(self, outcome: Outcome) -> bytes:
-        """The encoded result of a succeeded task, from wherever it lies. Raises :class:`NotFound` if it is gone."""
+        """The encoded result of a task or run that succeeded, from wherever it lies. Raises :class:`NotFound` if it is
+        gone."""
+        if outcome.type.startswith(RUN_TYPE):
+            output = unpack(outcome.result or b"")
+            return pack(await resolve(output, self.store.inspect, self._blobs))
         if outcome.blob is not None:
             return await self._blobs.get(outcome.blob)
         if outcome.result is None:
             raise NotFound("the result of this task has expired")
         return outcome.result
-
-    async def run_output(self, run_id: str) -> Any:
-        """What a run that succeeded returns. Raises :class:`NotFound`."""
-        plan = await self.store.runs.plan(run_id)
-        return await resolve(plan.output, self.store.inspect, self._blobs)
 
     async def record(self, task_id: str) -> TaskRecord:
         """Everything known of a task. Raises :class:`NotFound`."""

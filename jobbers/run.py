@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from jobbers.core.payload import unpack
 from jobbers.core.status import Status
 from jobbers.errors import TaskCancelled, TaskFailed
 from jobbers.handle import TaskHandle
@@ -40,7 +41,7 @@ class RunHandle(TaskHandle[Any]):
         client = await self._client()
         outcome = await client.ending(self.id, timeout)
         if outcome.status is Status.SUCCEEDED:
-            return await client.run_output(self.id)
+            return unpack(await client.result_bytes(outcome))
         if outcome.status is Status.CANCELLED:
             raise TaskCancelled(f"run {self.id} was cancelled: {outcome.reason}")
         raise TaskFailed(

@@ -1,6 +1,7 @@
 """Values between JSON and Python. What JSON lacks is marked:
 
 * bytes are ``{"$base64": "…"}``, in both directions;
+* the result of another task of the same run is ``{"$result": "<task id>"}``;
 * a msgpack extension of another language is ``{"$ext": 42, "$base64": "…"}``;
 * NaN and the infinities are the texts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``;
 * what is nested deeper than 128 levels is ``{"$cut": "nested too deeply"}``.
@@ -19,11 +20,13 @@ from typing import Any
 import msgpack
 from pydantic_core import to_jsonable_python
 
+from jobbers.core.payload import Ref
 from jobbers.errors import InvalidArgument
 
 BYTES = "$base64"
 EXTENSION = "$ext"
 CUT = "$cut"
+RESULT = "$result"
 MAX_LEVELS = 128
 
 
@@ -36,6 +39,8 @@ def to_json_value(value: Any, levels: int = MAX_LEVELS) -> Any:
             return value if math.isfinite(value) else _word(value)
         case bytes():
             return {BYTES: base64.b64encode(value).decode()}
+        case Ref():
+            return {RESULT: value.id}
         case msgpack.ExtType():  # before tuples, for it is one
             return {EXTENSION: value.code, BYTES: base64.b64encode(value.data).decode()}
         case _ if levels == 0:

@@ -68,7 +68,7 @@ FIELDS = (
     "status", "type", "lane", "created", "entry", "env",
     "attempt", "owner", "started", "crashes", "snoozes", "due", "gated", "deadline", "unique", "watch",
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
-    "run", "node", "waits", "next", "trigger", "cause", "plan", "parts",
+    "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -77,7 +77,7 @@ call cancelled or requeued it and from what status. Times are ms of the server's
 
 A task of a run has the ``run`` and its ``node``'s name there; ``waits`` says for how many others it waits, ``next`` lists
 those that wait for it, ``trigger`` when it may start, ``cause`` which task first went wrong before it. A run's own record
-has its ``plan`` and lists its tasks as ``parts``."""
+has its ``plan``, lists its tasks as ``parts``, and its ``output`` is what it returns, with references to results."""
 
 
 def shard_prefix(namespace: str, shard: int) -> str:

@@ -63,8 +63,10 @@ class RunStore:
         self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], ends: int
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone."""
-        stored = pack([plan.name, [[n.id, n.name, n.type, list(n.parents)] for n in plan.nodes], plan.output])
-        args: list[Argument] = [run_id, RUN_TYPE + plan.name, envelope, stored, ends]
+        nodes = [[node.id, node.name, node.type, list(node.parents)] for node in plan.nodes]
+        args: list[Argument] = [
+            run_id, RUN_TYPE + plan.name, envelope, pack([plan.name, nodes]), pack(plan.output), ends,
+        ]  # fmt: skip
         for task in tasks:
             args += (
                 task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
@@ -73,9 +75,10 @@ class RunStore:
 
     async def plan(self, run_id: str) -> StoredPlan:
         """What a run is made of. Raises :class:`NotFound`."""
-        stored = await self._gateway.command("HGET", self._keys(run_id).task(run_id), "plan")
+        place = self._keys(run_id).task(run_id)
+        plan, output = await self._gateway.command("HMGET", place, "plan", "output")
         try:
-            name, nodes, output = unpack(stored or b"")
-            return StoredPlan(name, [StoredNode(*node) for node in nodes], output)
+            name, nodes = unpack(plan or b"")
+            return StoredPlan(name, [StoredNode(*node) for node in nodes], unpack(output or b""))
         except (Undecodable, TypeError, ValueError):
             raise NotFound(f"there is no run {run_id}: it never was, or its record has expired") from None

@@ -266,9 +266,7 @@ def parts_belong_to_records(shard: Shard) -> Iterator[Violation]:
         if arguments > 1 or (arguments == 0 and status not in FINAL):
             yield Violation(where, f"is {status} and has its arguments {arguments} times")
         results = ("result" in fields) + ("blob" in fields) + (task_id in shard.many["result"])
-        if results != (
-            status is Status.SUCCEEDED and "parts" not in fields
-        ):  # a run returns what its tasks did
+        if results != (status is Status.SUCCEEDED):
             yield Violation(where, f"is {status} and has {results} results")
 
 

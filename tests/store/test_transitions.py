@@ -61,7 +61,7 @@ def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaita
     async def fire(store: Store, task_id: str) -> None:
         given = {"waits": "1", "gated": "1", **fields}
         if await status_of(store, task_id) != Status.BLOCKED:
-            given.pop("parts", None)  # what has a result is no run
+            given.pop("output", None)  # what has a result is no run
         pairs = [word for pair in given.items() for word in pair]
         await store.gateway.command("HSET", store.shards[0].task(task_id), *pairs)
         run, parent, lane = new_id(), new_id(), Lane("parents", 5)
@@ -91,7 +91,7 @@ async def _enter(store: Store, task_id: str) -> None:
 FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.UNBLOCK: by_its_parent(well=True, trigger="all_succeeded"),
     Event.SKIP: by_its_parent(well=False, trigger="all_succeeded"),
-    Event.JOIN: by_its_parent(well=True, parts=""),
+    Event.JOIN: by_its_parent(well=True, output="x"),
     Event.PROMOTE: promote,
     Event.CLAIM: claim,
     Event.SUCCEED: by_its_owner(kit.succeed),

@@ -162,11 +162,13 @@ function advance(id, key, more, status, stamp, retention, tally)
       if redis.call('HINCRBY', place, 'waits', -1) == 0 then
         local record = redis.call('HMGET', place, unpack(CLOSING))
         if not r[3] then -- the run
-          local node = cause and redis.call('HMGET', P .. K.task .. cause, 'node', 'reason')
-          close(child, record, cause and 'fail' or 'join', stamp, retention, tally, 'reason',
-            cause and 'node ' .. (node[1] or '?') .. ' did not succeed: ' .. (node[2] or 'its record is gone') or '')
           if cause then
+            local node = redis.call('HMGET', P .. K.task .. cause, 'node', 'reason')
+            close(child, record, 'fail', stamp, retention, tally, 'reason',
+              'node ' .. (node[1] or '?') .. ' did not succeed: ' .. (node[2] or 'its record is gone'))
             bury(child, stamp, retention)
+          else
+            close(child, record, 'join', stamp, retention, tally, 'result', redis.call('HGET', place, 'output'))
           end
         elseif cause and r[3] ~= 'all_done' then
           close(child, record, 'skip', stamp, retention, tally, 'reason', 'task ' .. cause .. ' did not succeed')

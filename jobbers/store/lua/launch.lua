@@ -1,6 +1,6 @@
 -- Create a run: its own record and all its tasks, at once. A run that exists is left alone.
 -- KEYS  1 shard prefix
--- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 for how many tasks it waits, then for each task: id, type,
+-- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 its output, 6 for how many tasks it waits, then for each task: id, type,
 --       lane, envelope, for how many it waits, the ids to tell of its end, its node's name, its trigger
 -- REPLY 1 if it was created, 0 if it was there
 local run, kind = ARGV[1], ARGV[2]
@@ -9,7 +9,7 @@ if redis.call('EXISTS', P .. K.task .. run) == 1 then
   return 0
 end
 local parts = {}
-for i = 6, #ARGV, 8 do
+for i = 7, #ARGV, 8 do
   local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local key = P .. K.task .. id
   parts[#parts + 1] = id
@@ -27,5 +27,5 @@ for i = 6, #ARGV, 8 do
   end
 end
 redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane', 'runs:5', 'created', created,
-  'gated', 1, 'env', ARGV[3], 'plan', ARGV[4], 'waits', ARGV[5], 'parts', table.concat(parts, ' '))
+  'gated', 1, 'env', ARGV[3], 'plan', ARGV[4], 'output', ARGV[5], 'waits', ARGV[6], 'parts', table.concat(parts, ' '))
 return 1
