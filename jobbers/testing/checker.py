@@ -9,8 +9,9 @@ accepted   ``task``, ``holder``: the client was told so; the holder of its uniqu
 refused    ``task``: the client was told that it was not taken
 unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
-           owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``: the store changed;
-           ``by`` is ``found`` where only the outcome is known, for nobody watched at that instant
+           owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``, ``then``,
+           ``trigger`` and ``run`` (of a run's task at its launch): the store changed; ``by`` is ``found`` where only the
+           outcome is known, for nobody watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
@@ -37,14 +38,16 @@ from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
 
+_RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
+"""What the end of a task may do to others of its run."""
 _MOVES: dict[str, tuple[Event, ...]] = {
-    "claim": (Event.CLAIM, Event.EXPIRE),
-    "promote": (Event.PROMOTE, Event.EXPIRE),
-    "reclaim": (Event.RECLAIM, Event.FAIL),
+    "claim": (Event.CLAIM, Event.EXPIRE, *_RUN_MOVES),
+    "promote": (Event.PROMOTE, Event.EXPIRE, *_RUN_MOVES),
+    "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
-    **{event.value: (event,) for event in (Event.SUCCEED, Event.FAIL, Event.RETRY, Event.SNOOZE, Event.RELEASE,
-                                           Event.CANCEL, Event.REQUEUE)},
-}  # fmt: skip
+    **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.CANCEL)},
+    **{event.value: (event,) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE, Event.REQUEUE)},
+}
 
 
 class Finding(NamedTuple):
@@ -143,7 +146,7 @@ def refused_is_not_written(run: Run) -> Iterator[Finding]:
 def created_once(run: Run) -> Iterator[Finding]:
     """An id is created once, whoever submits it how often."""
     for task, moves in run.moves.items():
-        created = [move for move in moves if move["by"] == "submit"]
+        created = [move for move in moves if move["by"] in ("submit", "launch")]
         if len(created) > 1:
             yield Finding("created_once", task, f"was created {len(created)} times")
 
@@ -180,7 +183,7 @@ def no_stale_acceptance(run: Run) -> Iterator[Finding]:
         for move in moves:
             if move["by"] in ("claim", "found"):
                 owner = move["owner"]
-            elif move["by"] in FINISHING and move.get("caller") != owner:
+            elif move["by"] in FINISHING and move["from"] != Status.BLOCKED and move.get("caller") != owner:
                 yield Finding(
                     "no_stale_acceptance", task, f"{move['by']} by {move.get('caller')}, held by {owner}"
                 )
@@ -264,7 +267,8 @@ def told_the_truth(run: Run) -> Iterator[Finding]:
         match event["kind"]:
             case "moved":
                 reached[event["task"]].add(event["to"])
-                if event["by"] == "succeed" and (event["task"], event["owner"]) not in returned:
+                by_itself = event["by"] == "succeed" and event["from"] != Status.BLOCKED
+                if by_itself and (event["task"], event["owner"]) not in returned:
                     yield Finding(
                         "told_the_truth", event["task"], "succeeded, and its function never returned"
                     )
@@ -274,6 +278,54 @@ def told_the_truth(run: Run) -> Iterator[Finding]:
                 yield Finding(
                     "told_the_truth", event["task"], f"a client heard of {event['what']}, which never was"
                 )
+
+
+def each_edge_once(run: Run) -> Iterator[Finding]:
+    """A task of a run starts when all that it waits for have ended, once; with the trigger *all_succeeded* only if all of
+    them succeeded. A run ends behind its last tasks."""
+    parents: dict[str, list[str]] = defaultdict(list)
+    triggers: dict[str, str] = {}
+    ended: dict[str, tuple[int, str]] = {}
+    for task, moves in run.moves.items():
+        for move in moves:
+            if move["by"] == "launch":
+                triggers[task] = move["trigger"]
+                for child in move["then"]:
+                    parents[child].append(task)
+            if move["to"] in FINAL and task not in ended:
+                ended[task] = int(move["seq"]), move["to"]
+    for task, waits_for in parents.items():
+        left = next((move for move in run.moves[task] if move["from"] == Status.BLOCKED), None)
+        if left is None or left["to"] == Status.CANCELLED:
+            continue
+        for parent in waits_for:
+            seq, how = ended.get(parent, (None, None))
+            if seq is None or seq > left["seq"]:
+                # Of one command a child's move may be noted before its parent's.
+                same = seq is not None and run.events[seq]["at"] == left["at"]
+                if not same:
+                    yield Finding("each_edge_once", task, f"was {left['to']} before {parent} had ended")
+            elif (
+                left["to"] == Status.QUEUED
+                and triggers.get(task) == "all_succeeded"
+                and how != Status.SUCCEEDED
+            ):
+                yield Finding("each_edge_once", task, f"was started although {parent} was {how}")
+
+
+def cancelled_runs_stop(run: Run) -> Iterator[Finding]:
+    """When a run was cancelled, none of its tasks starts any more."""
+    for task, moves in list(run.moves.items()):
+        of = next((move["run"] for move in moves if move["by"] == "launch" and move["run"]), "")
+        cancelled = (
+            next((move["seq"] for move in run.moves[of] if move["to"] == Status.CANCELLED), None)
+            if of
+            else None
+        )
+        if cancelled is not None and any(
+            move["seq"] > cancelled and move["to"] in (Status.QUEUED, Status.RUNNING) for move in moves
+        ):
+            yield Finding("cancelled_runs_stop", task, f"started after run {of} had been cancelled")
 
 
 def nobody_crashes(run: Run) -> Iterator[Finding]:
@@ -291,7 +343,9 @@ def quiescence(run: Run) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
-    lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, nobody_crashes, quiescence,
+    lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, cancelled_runs_stop,
+    nobody_crashes,
+    quiescence,
 )  # fmt: skip
 
 
@@ -313,7 +367,7 @@ def _lost(events: Iterable[Happened]) -> set[int]:
 def _legal(move: Happened) -> bool:
     if move["by"] == "found":
         return True
-    if move["by"] == "submit":
+    if move["by"] in ("submit", "launch") and move["from"] == "":
         return move["from"] == "" and move["to"] in (Status.QUEUED, Status.SCHEDULED, Status.BLOCKED)
     rows = [TRANSITIONS[event] for event in _MOVES.get(str(move["by"]), ())]
     return any(move["from"] in row.sources and row.target == move["to"] for row in rows)

@@ -81,6 +81,19 @@ BAD: dict[str, Callable[[], Events]] = {
     "first_in_first_out": lambda: _with(CLAIMED, CLAIMED | {"task": "B", "entry": "4-0"}),
     "in_its_place": lambda: _instead(CLAIMED, misplaced=["does not lie with what is running"]),
     "told_the_truth": lambda: _without(RETURNED),
+    "each_edge_once": lambda: _with(
+        BEGUN,
+        _moved("", "queued", "launch", task="B", then=["C"], trigger="all_succeeded", run=""),
+        _moved("", "blocked", "launch", task="C", then=[], trigger="all_succeeded", run=""),
+        _moved("blocked", "queued", "succeed", task="C"),
+    ),
+    "cancelled_runs_stop": lambda: _with(
+        BEGUN,
+        _moved("", "queued", "launch", task="B", then=["R"], trigger="all_succeeded", run="R"),
+        _moved("", "blocked", "launch", task="R", then=[], trigger="", run=""),
+        _moved("blocked", "cancelled", "cancel", task="R"),
+        _moved("queued", "running", "claim", 1, "w/9", task="B", lane="mail:5", entry="1-0"),
+    ),
     "nobody_crashes": lambda: _with(CLAIMED, {"kind": "crashed", "process": "w", "error": "KeyError: 'x'"}),
     "quiescence": lambda: _with(HEALED, {"kind": "violation", "what": "key x is in no table"}),
 }

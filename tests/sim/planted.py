@@ -25,6 +25,8 @@ def _replaced(*scripts: str, old: str, new: str) -> Rewrite:
 
 FENCED = ("succeed", "fail", "retry", "snooze", "release")
 
+ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim")
+
 BUGS: dict[str, Rewrite] = {
     "fence by status only": _replaced(*FENCED, old=HOLDS, new="return record[1] == 'running'"),
     "no fence": _replaced(*FENCED, old=HOLDS, new="return true"),
@@ -45,6 +47,20 @@ BUGS: dict[str, Rewrite] = {
     "crashes are not counted": _replaced("reclaim", old="+ crash\n", new="\n"),
     "completion leaves the lease behind": _replaced(
         "succeed", old="redis.call('ZREM', P .. K.leases, unpack(done))", new="local nothing = done"
+    ),
+    "a join does not wait for all": _replaced(
+        *ENDING, old="'waits', -1) == 0 then", new="'waits', -1) <= 1 then"
+    ),
+    "what needs a failed task is started": _replaced(
+        *ENDING, old="elseif cause and r[3] ~= 'all_done' then", new="elseif false then"
+    ),
+    "a run forgets that a task failed": _replaced(
+        *ENDING,
+        old="'HSETNX', P .. K.task .. more[2], 'cause'",
+        new="'HSETNX', P .. K.task .. id, 'whatever'",
+    ),
+    "the tasks of a cancelled run go on": _replaced(
+        "cancel", old="for i = #ids, 1, -1 do", new="for i = 0, 1, -1 do"
     ),
     "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
     "cancel forgets the lane": _replaced(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jobbers import Fail, Jobbers, Retry, Snooze, current_task
 from jobbers.client import new_id
+from jobbers.dag.graph import Node
 from jobbers.errors import (
     JobbersError,
     NotFound,
@@ -17,12 +19,15 @@ from jobbers.errors import (
     TaskFailed,
     UnknownOutcome,
 )
+from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
 from jobbers.testing.history import History
 from jobbers.testing.simulate.loop import current, here
 
 ATTEMPTS = 3
 AGAIN_SECONDS = 0.5
+RUNS = 0.15
+"""How many of the submissions are runs."""
 
 Step = tuple[str, float]
 """How an execution ends, and after how many seconds."""
@@ -106,6 +111,8 @@ class Client:
     async def _submit(self) -> TaskHandle[Any]:
         """Insist until it is known to have been accepted, with an id of the client's own."""
         chance, history = self._chance, self._history
+        if chance.random() < RUNS:
+            return await self._submit_run()
         options: dict[str, Any] = {"priority": chance.choice([5, 5, 5, 8])}
         if chance.random() < 0.2:
             options["delay"] = chance.choice([0.3, 1.5])
@@ -113,9 +120,29 @@ class Client:
             options["unique"] = f"key{chance.randrange(3)}"
         task_id, plan = new_id(options.get("unique")), draw_plan(chance)
         history.add("submitting", task=task_id, attempts=ATTEMPTS)
+        return await self._until_accepted(
+            task_id, lambda: self._work.options(id=task_id, **options).submit(plan)
+        )
+
+    async def _submit_run(self) -> TaskHandle[Any]:
+        """A graph of some tasks, each of which waits for some of those before it."""
+        dag = Dag("graph", self._work.client)
+        nodes: list[Node] = []
+        for _ in range(self._chance.randint(1, 5)):
+            parents = [node for node in nodes if self._chance.random() < 0.5]
+            trigger = self._chance.choice(["all_succeeded", "all_succeeded", "all_done"])
+            nodes.append(dag.node(self._work, draw_plan(self._chance)).after(*parents).when(trigger))
+        run_id = new_id()
+        self._history.add("submitting", task=run_id, attempts=ATTEMPTS)
+        return await self._until_accepted(run_id, lambda: dag.submit_as(run_id, {}))
+
+    async def _until_accepted(
+        self, task_id: str, submit: Callable[[], Awaitable[TaskHandle[Any]]]
+    ) -> TaskHandle[Any]:
+        history = self._history
         while True:
             try:
-                handle = await self._work.options(id=task_id, **options).submit(plan)
+                handle = await submit()
             except UnknownOutcome:
                 history.add("unknown", task=task_id)
             except (ServerUnavailable, OutOfMemory):

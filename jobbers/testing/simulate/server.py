@@ -135,6 +135,10 @@ class SimulatedServer:
         if script in FINISHING:
             named = callers(command[4:], name)
             event["caller"] = owner if owner in named else named[0]
+        if script == "launch":
+            fields = self._ask(("HMGET", keys.task(name), "next", "trigger", "run"))
+            then, event["trigger"], event["run"] = ((field or b"").decode() for field in fields)
+            event["then"] = then.split()
         if script == "claim":
             event["lane"], event["entry"] = keys.lane(lane), entry
         if was.status == "running" and task in leases:
