@@ -14,7 +14,7 @@ from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
-from jobbers.errors import ConfigError, UnknownTaskType
+from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
 from jobbers.inspector import Inspector
@@ -188,6 +188,14 @@ class Jobbers:
             raise UnknownTaskType(
                 f"there is no task type {name[:100]!r} in this app (it has: {known})"
             ) from None
+
+    def find_dag(self, name: str) -> Dag:
+        """The graph of that name. Raises :class:`NotFound`."""
+        try:
+            return self.dags[name]
+        except KeyError:
+            known = ", ".join(sorted(self.dags)) or "none"
+            raise NotFound(f"there is no graph {name[:100]!r} in this app (it has: {known})") from None
 
     def handle(self, task_id: str) -> TaskHandle[Any]:
         """The handle of a task that was submitted before. Raises :class:`InvalidId`."""

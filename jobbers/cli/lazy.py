@@ -24,7 +24,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "status": "Show everything known of a task.",
         "result": "Wait for a task to end and print what it returned.",
         "tail": "Follow a task until it ends.",
-        "cancel": "End tasks that have not ended yet.",
+        "cancel": "End tasks and runs that have not ended yet.",
+        "dag": "List, draw and run graphs of tasks.",
     },
     "Look and mend": {
         "top": "Watch queues, workers and rates live.",

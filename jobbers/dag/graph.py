@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from jobbers.core.names import check_name
-from jobbers.core.signature import Signature
+from jobbers.core.signature import Checker, Signature
 from jobbers.errors import InvalidArgument, InvalidInput
 
 MAX_NODES = 1000
@@ -110,6 +110,16 @@ class Graph:
         node = Node(self, task, args, kwargs, chosen)
         self.nodes.append(node)
         return node
+
+    def checkers(self, name: str) -> list[Checker]:
+        """What checks the values of a parameter: one for each argument that it is passed as, as it stands."""
+        param = self.params.get(name)
+        found = []
+        for node in self.nodes:
+            of = {parameter.name: parameter.checker for parameter in node.task.signature.parameters}
+            pending = node.task.signature.check(node.args, node.kwargs, pending=is_pending)
+            found += [of[argument] for argument, value in pending if value == param and argument in of]
+        return found
 
     def own(self, nodes: Iterable[Node]) -> None:
         """Refuse nodes of another graph. Raises :class:`InvalidInput`."""

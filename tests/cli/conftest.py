@@ -42,6 +42,10 @@ async def add(a: int, b: int = 2) -> int:
 async def send(user: str, code: str = "") -> str:
     return f"{user} {code}"
 
+sums = app.dag("sums")
+first = sums.node(add, sums.param("start")).named("first")
+sums.node(add, first, 10).named("second")
+
 @app.task
 async def fall(depth: int) -> None:
     raise ValueError(f"fell {depth} metres")

@@ -53,6 +53,10 @@ PROMISES = {
     ],
     "06_plain_code": ["submitted queued", "2 + 3 = 5", "20 + 30 = 50", "doubles: [2, 4, 6]"],
     "07_fastapi": ["ordered ", "got {'customer': 'ada', 'pages': 12}"],
+    "09_workflow": [
+        "our site: 9 words in 3 pages",
+        "add_up  succeeded  after count-home, count-about, count-contact",
+    ],
     "08_middleware": [
         "acme pays 10",
         "acme pays 20",

@@ -8,7 +8,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
-from jobbers import Jobbers, Retry, Status, Submitter, TaskHandle, TaskType, current_task
+from jobbers import (
+    Dag,
+    Flow,
+    Jobbers,
+    NodeState,
+    Retry,
+    RunHandle,
+    Status,
+    Submitter,
+    TaskHandle,
+    TaskType,
+    chain,
+    current_task,
+    group,
+)
 
 app = Jobbers("redis://localhost:6379/0")
 
@@ -56,6 +70,16 @@ async def submit_with_options() -> None:
     at_noon = bare.options(at=datetime(2030, 1, 1, 12, tzinfo=UTC), deadline=timedelta(hours=1))
     assert_type(await at_noon.submit(42), TaskHandle[str])
     assert_type(await bare.options(queue="slow").map([1]), list[TaskHandle[str]])
+
+
+async def workflows() -> None:
+    flow = chain(bare.s(42), group(bare.s(1), bare.s(2))).then(bare.s())
+    assert_type(flow, Flow)
+    assert_type(await flow.submit(), RunHandle)
+    dag = app.dag("typed")
+    assert_type(dag, Dag)
+    run = await dag.submit(url="x")
+    assert_type(await run.nodes(), list[NodeState])
 
 
 async def pass_around(task_type: TaskType[..., str], submitter: Submitter[..., str]) -> None:

@@ -1,0 +1,158 @@
+"""``jobbers dag``: list graphs, draw them, run them, and see where a run stands."""
+
+from __future__ import annotations
+
+import contextlib
+import json as jsonlib
+from typing import Annotated, Any
+
+import typer
+
+from jobbers.app import Jobbers
+from jobbers.cli import inputs
+from jobbers.cli.commands.result import show_result
+from jobbers.cli.exit_codes import ExitCode
+from jobbers.cli.lazy import ListGroup, new_cli
+from jobbers.cli.options import Json, Target
+from jobbers.cli.output import console, say, show, show_json, table
+from jobbers.cli.running import guarded
+from jobbers.client import new_id
+from jobbers.core.signature import Checker
+from jobbers.dag.render import mermaid
+from jobbers.errors import UnknownOutcome
+from jobbers.flow import Dag
+from jobbers.run import NodeState
+
+cli = new_cli(
+    cls=ListGroup, help="List graphs (also without a command); draw and run them, and look at runs."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the graph.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of the run.")]
+Drawn = Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")]
+
+
+@cli.command("list")
+@guarded
+async def list_graphs(target: Target, json: Json = False) -> None:
+    """List the graphs of the application: their parameters and how many nodes they have."""
+    app = target.find()
+    graphs = [(dag.name, list(dag.graph.params), len(dag.graph.nodes)) for dag in app.dags.values()]
+    if json:
+        show_json([{"name": name, "parameters": params, "nodes": nodes} for name, params, nodes in graphs])
+    elif not graphs:
+        say("no graphs: this application makes none with app.dag(name); name another one with --app")
+    else:
+        cells = ([name, ", ".join(params), f"{nodes:,}"] for name, params, nodes in graphs)
+        console().print(table(["graph", "parameters", ">nodes"], cells))
+
+
+@cli.command()
+@guarded
+async def graph(name: Name, target: Target, json: Json = False) -> None:
+    """Draw a graph as a Mermaid flowchart. Fails when it could not run."""
+    dag = target.find().find_dag(name)
+    dag.check()
+    nodes = [
+        (node.name, node.task.name, [parent.name for parent in node.parents]) for node in dag.graph.ordered()
+    ]
+    if json:
+        show_json([{"name": name, "type": kind, "after": after} for name, kind, after in nodes])
+    else:
+        show(mermaid(nodes))
+
+
+@cli.command()
+@guarded
+async def run(
+    name: Name,
+    *,
+    target: Target,
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arg", "-a", metavar="NAME=VALUE", help="A parameter, as JSON or text; may be repeated."
+        ),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ULID", help="The run's id; starting one twice changes nothing."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the run to end and print what it returned.")
+    ] = False,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="How long to wait.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Start a run of a graph and print its id; with --wait its result is printed in the id's place."""
+    seconds = inputs.optional_duration(timeout, "--timeout")
+    run_id = id or new_id()
+    async with target.open(start=True) as app:
+        dag = app.find_dag(name)
+        try:
+            handle = await dag.submit_as(run_id, _params(dag, inputs.pairs(arg, "--arg")))
+        except UnknownOutcome as error:
+            raise UnknownOutcome(f"{error} with --id {run_id}") from error
+        if wait:
+            say(f"waiting for {handle.id}")
+            return await show_result(app, handle, seconds, json)
+    if json:
+        show_json({"id": handle.id})
+    else:
+        show(handle.id)
+    return ExitCode.OK
+
+
+@cli.command()
+@guarded
+async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json = False) -> None:
+    """Show where a run and each of its nodes stands. ``jobbers cancel RUN`` ends it with all its tasks."""
+    async with target.open() as app:
+        nodes, record = await _read(app, run_id)
+    if json:
+        show_json({"id": record.id, "status": record.status, "reason": record.reason, "nodes": nodes})
+    elif drawn:
+        rows = ((node.name, node.type, node.after) for node in nodes)
+        show(mermaid(rows, {node.name: str(node.status) for node in nodes if node.status}))
+    else:
+        reason = f": {record.reason}" if record.reason else ""
+        say(f"run {record.id} of {record.type.partition('.')[2]} is {_word(record.status.value)}{reason}")
+        cells = (
+            [
+                node.name,
+                node.type,
+                str(node.status or "expired"),
+                ", ".join(node.after),
+                node.reason or "",
+                node.id,
+            ]
+            for node in nodes
+        )
+        console().print(table(["node", "type", "status", "after", "reason", "task"], cells))
+
+
+def _word(status: str) -> str:
+    return "open" if status == "blocked" else status
+
+
+async def _read(app: Jobbers, run_id: str) -> tuple[list[NodeState], Any]:
+    handle = app.run(run_id)
+    return await handle.nodes(), await handle.record()
+
+
+def _params(dag: Dag, texts: dict[str, str]) -> dict[str, Any]:
+    """As JSON where that is JSON and what takes it does, else as text; what nobody could take is refused by the graph."""
+    return {name: _param(text, dag.graph.checkers(name)) for name, text in texts.items()}
+
+
+def _param(text: str, checkers: list[Checker]) -> Any:
+    candidates: list[Any] = [text]
+    with contextlib.suppress(ValueError, RecursionError):
+        candidates.insert(0, jsonlib.loads(text))
+    for candidate in candidates:
+        with contextlib.suppress(TypeError, ValueError):
+            loaded = [checker.load(candidate) for checker in checkers]
+            return loaded[0] if loaded else candidate
+    return text
