@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobbers import Jobbers, Status, TaskHandle
+from jobbers import Jobbers, Status, TaskHandle, group
 from jobbers.errors import UnknownOutcome
 from jobbers.store import scripts
 from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
@@ -192,6 +192,19 @@ async def _submit(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await scene.worker()
     await scene.final([scene.app.handle(task_id) for task_id in scene.ids])
     assert scene.effects.count("start") == 602
+
+
+@script("launch")
+async def _launch(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("launch", fate)
+        note = app.task_types["note"]
+        run = await group(note.s(1), note.s(2)).then(note.s()).submit()
+        assert rule.hits
+    scene.note(run)
+    await scene.worker()
+    assert await scene.final([scene.app.run(run.id)]) == {SUCCEEDED: 1}
+    assert scene.effects.count("start") == 3
 
 
 @script("cancel")
