@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from jobbers.client import new_id
+from jobbers.core.ids import tail_of, with_tail
 from jobbers.core.lanes import Lane
-from jobbers.core.payload import pack_envelope
+from jobbers.core.payload import Ref, pack_envelope
 from jobbers.core.status import TRANSITIONS, Event, Status
 from jobbers.core.task import Claimed, Placement, TaskSpec
 from jobbers.store.inbox import Inbox
+from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.store.store import Store
 from jobbers.store.tasks import Failure, Postponement, Retrial, Success
 from jobbers.testing.keyspace import read_keyspace
@@ -145,6 +147,44 @@ async def field(store: Store, task_id: str, name: str) -> str | None:
     """One field of a record."""
     value = await store.gateway.command("HGET", store.shards[0].task(task_id), name)
     return None if value is None else value.decode()
+
+
+# Runs
+
+Edges = dict[str, str]
+"""By node: the nodes that it waits for, separated by spaces."""
+
+
+async def launch(
+    store: Store, edges: Edges, run: str | None = None, *, all_done: str = ""
+) -> tuple[str, dict[str, str]]:
+    """Launch a run; returns its id and the ids of its nodes."""
+    run = run or new_id()
+    ids = {name: with_tail(new_id(), tail_of(run)) for name in edges}
+    ends = [name for name in edges if not any(name in parents.split() for parents in edges.values())]
+    tasks = [
+        LaunchedTask(
+            ids[name],
+            TYPE,
+            str(LANE),
+            LONG_ENVELOPE if name == "b" else ENVELOPE,
+            len(parents.split()),
+            [
+                *(ids[child] for child, of in edges.items() if name in of.split()),
+                *([run] if name in ends else []),
+            ],
+            name,
+            "all_done" if name in all_done.split() else "all_succeeded",
+        )
+        for name, parents in edges.items()
+    ]
+    nodes = [
+        StoredNode(ids[name], name, TYPE, [ids[it] for it in parents.split()])
+        for name, parents in edges.items()
+    ]
+    plan = StoredPlan("test", nodes, Ref(ids[ends[0]]))
+    await store.runs.launch(run, ENVELOPE, plan, tasks, len(ends))
+    return run, ids
 
 
 # The keyspace

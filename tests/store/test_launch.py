@@ -5,24 +5,20 @@ from __future__ import annotations
 import pytest
 
 from jobbers.client import new_id
-from jobbers.core.ids import tail_of, with_tail
 from jobbers.core.payload import Ref
 from jobbers.core.status import Status
 from jobbers.errors import NotFound
-from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.store.store import Store
 from tests.store.kit import (
     ANOTHER,
-    ENVELOPE,
-    LANE,
-    LONG_ENVELOPE,
     OWNER,
     RETENTION,
-    TYPE,
+    Edges,
     changes,
     claim,
     fail,
     field,
+    launch,
     snapshot,
     status_of,
     succeed,
@@ -30,41 +26,7 @@ from tests.store.kit import (
 
 pytestmark = pytest.mark.anyio
 
-Edges = dict[str, str]
-"""By node: the nodes that it waits for, separated by spaces."""
 DIAMOND: Edges = {"a": "", "b": "a", "c": "a", "d": "b c"}
-
-
-async def launch(
-    store: Store, edges: Edges, run: str | None = None, *, all_done: str = ""
-) -> tuple[str, dict[str, str]]:
-    """Launch a run; returns its id and the ids of its nodes."""
-    run = run or new_id()
-    ids = {name: with_tail(new_id(), tail_of(run)) for name in edges}
-    ends = [name for name in edges if not any(name in parents.split() for parents in edges.values())]
-    tasks = [
-        LaunchedTask(
-            ids[name],
-            TYPE,
-            str(LANE),
-            LONG_ENVELOPE if name == "b" else ENVELOPE,
-            len(parents.split()),
-            [
-                *(ids[child] for child, of in edges.items() if name in of.split()),
-                *([run] if name in ends else []),
-            ],
-            name,
-            "all_done" if name in all_done.split() else "all_succeeded",
-        )
-        for name, parents in edges.items()
-    ]
-    nodes = [
-        StoredNode(ids[name], name, TYPE, [ids[it] for it in parents.split()])
-        for name, parents in edges.items()
-    ]
-    plan = StoredPlan("test", nodes, Ref(ids[ends[0]]))
-    await store.runs.launch(run, ENVELOPE, plan, tasks, len(ends))
-    return run, ids
 
 
 async def stands(store: Store, ids: dict[str, str]) -> dict[str, str]:

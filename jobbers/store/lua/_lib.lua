@@ -98,7 +98,9 @@ end
 -- Failed tasks are indexed as dead letters and keep their errors as long as their record.
 local function bury(id, stamp, retention)
   redis.call('ZADD', P .. K.dead, stamp, id)
-  redis.call('PEXPIRE', P .. K.errors .. id, retention)
+  if redis.call('PTTL', P .. K.task .. id) >= 0 then -- not that of an open run
+    redis.call('PEXPIRE', P .. K.errors .. id, retention)
+  end
 end
 
 -- What every end of a task has in common. `record` holds the fields that CLOSING names; `event` has been checked

@@ -1,0 +1,89 @@
+"""Random graphs, with random outcomes in a random order, against an oracle that knows only the rules."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobbers.store.store import Store
+from jobbers.testing import FakeConnector, audit_store
+from jobbers.testing.keyspace import fresh_namespace
+from tests.store import kit
+
+NODES = 9
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph whose nodes are letters; each waits for some of those before it."""
+
+    edges: dict[str, str]
+    all_done: str
+    fails: frozenset[str]
+    order: list[int]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    names = "abcdefghi"[: draw(st.integers(1, NODES))]
+    edges = {
+        name: " ".join(sorted(draw(st.sets(st.sampled_from(names[:place]), max_size=3)))) if place else ""
+        for place, name in enumerate(names)
+    }
+    some = st.sets(st.sampled_from(names), max_size=3)
+    return Case(
+        edges,
+        " ".join(sorted(draw(some))),
+        frozenset(draw(some)),
+        draw(st.lists(st.integers(0, 9), min_size=40)),
+    )
+
+
+def expected(case: Case) -> dict[str, str]:
+    """How each node must end."""
+    found: dict[str, str] = {}
+    for name, parents in case.edges.items():
+        starts = name in case.all_done.split() or all(
+            found[parent] == "succeeded" for parent in parents.split()
+        )
+        found[name] = "skipped" if not starts else "failed" if name in case.fails else "succeeded"
+    return found
+
+
+async def play(case: Case) -> None:
+    store = Store(FakeConnector(), namespace=fresh_namespace(), shards=1, patience=1.0)
+    await store.open()
+    run, ids = await kit.launch(store, case.edges, all_done=case.all_done)
+    names = {task_id: name for name, task_id in ids.items()}
+    running: list[str] = []
+    ended: set[str] = set()
+    for turn in case.order * 3:
+        taken = [names[task.id] for task in await kit.claim(store, 1 + turn % 3)]
+        running += taken
+        for name in taken:
+            for parent in case.edges[name].split():
+                status = await kit.status_of(store, ids[parent])
+                assert status in ("succeeded", "failed", "skipped"), f"{name} began before {parent} had ended"
+        if not running:
+            break
+        name = running.pop(turn % len(running))
+        verb = kit.fail if name in case.fails else kit.succeed
+        assert await verb(store, [ids[name]]) == []
+        ended.add(name)
+        assert await audit_store(store) == []
+    wanted = expected(case)
+    assert {name: await kit.status_of(store, task_id) for name, task_id in ids.items()} == wanted
+    assert await kit.status_of(store, run) == ("failed" if "failed" in wanted.values() else "succeeded")
+    assert ended == {name for name, status in wanted.items() if status != "skipped"}
+    await store.close()
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_every_graph_ends_as_the_rules_say(case: Case) -> None:
+    asyncio.run(play(case))
