@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from jobbers.context import AttemptOver, CurrentTask, current_task
     from jobbers.core.policy import Retry, Unique
     from jobbers.core.signals import Fail, Snooze
+    from jobbers.core.spread import HashBy, Random, RoundRobin, Spread
     from jobbers.core.status import Status
     from jobbers.core.task import AttemptError, TaskRecord
     from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, WaitTimeout
@@ -34,15 +35,19 @@ __all__ = [
     "Fail",
     "Flow",
     "FolderBlobStore",
+    "HashBy",
     "Jobbers",
     "JobbersError",
     "Middleware",
     "NodeState",
     "Progress",
+    "Random",
     "Retry",
+    "RoundRobin",
     "RunHandle",
     "Settings",
     "Snooze",
+    "Spread",
     "Status",
     "Submitter",
     "SyncHandle",
@@ -76,7 +81,11 @@ _HOMES = {
     "Fail": "jobbers.core.signals",
     "FolderBlobStore": "jobbers.store.blobs",
     "Jobbers": "jobbers.app",
+    "HashBy": "jobbers.core.spread",
     "JobbersError": "jobbers.errors",
+    "Random": "jobbers.core.spread",
+    "RoundRobin": "jobbers.core.spread",
+    "Spread": "jobbers.core.spread",
     "Middleware": "jobbers.middleware",
     "Progress": "jobbers.handle",
     "Retry": "jobbers.core.policy",

@@ -14,6 +14,7 @@ from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
+from jobbers.core.spread import Spread
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
@@ -92,7 +93,7 @@ class Jobbers:
         self,
         *,
         name: str | None = None,
-        queue: str = "default",
+        queue: str | Spread = "default",
         priority: int = DEFAULT_PRIORITY,
         retry: Retry | int | None = None,
         timeout: Duration | None = None,
@@ -112,7 +113,8 @@ class Jobbers:
         their own. Durations are seconds or timedeltas.
 
         * ``name``: what the task is called in the store; the function's own name by default.
-        * ``queue``, ``priority``: where its tasks go; 0 is last and 9 first.
+        * ``queue``, ``priority``: where its tasks go; 0 is last and 9 first. Instead of one queue a :class:`RoundRobin`,
+          :class:`HashBy` or :class:`Random` over several.
         * ``retry``: a :class:`Retry`, or a number of attempts; one attempt by default.
         * ``timeout``: of one execution. ``heartbeat``: longest silence between heartbeats. ``deadline``: longest wait
           from submission to start. ``slow_after``: when a running task counts as slow.
@@ -131,7 +133,7 @@ class Jobbers:
         function: Callable[..., Any],
         *,
         name: str | None = None,
-        queue: str = "default",
+        queue: str | Spread = "default",
         priority: int = DEFAULT_PRIORITY,
         retry: Retry | int | None = None,
         timeout: Duration | None = None,
@@ -144,8 +146,10 @@ class Jobbers:
         failed_retention: Duration | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> TaskType[Any, Any]:
+        spread = None if isinstance(queue, str) else queue
         policy = Policy(
-            queue=queue,
+            queue=queue if isinstance(queue, str) else queue.queues[0],
+            spread=spread,
             priority=priority,
             retry=NO_RETRY if retry is None else Retry(retry) if isinstance(retry, int) else retry,
             execution=_execution(function, process),
@@ -284,7 +288,9 @@ class Jobbers:
     def queues_of(self, role: str | None = None) -> list[str]:
         """The queues of a role; without one, those of the registered task types. Raises :class:`ConfigError`."""
         if role is None:
-            return sorted({task_type.policy.queue for task_type in self.task_types.values()} | {"default"})
+            return sorted(
+                {queue for it in self.task_types.values() for queue in it.policy.queues} | {"default"}
+            )
         try:
             return self.roles[role]
         except KeyError:

@@ -8,6 +8,7 @@ from typing import Any
 from jobbers.client import Client, new_id
 from jobbers.core import ids
 from jobbers.core.ids import check_id
+from jobbers.core.lanes import Lane, parse_lane
 from jobbers.core.payload import encode_arguments
 from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
 from jobbers.dag.graph import Graph, Node, Param
@@ -123,7 +124,10 @@ async def _launch(
     tasks = [_launched(plan, planned) for planned in plan.tasks]
     limit = _task_type(plan.tasks[0].task).max_payload
     envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run}, limit)
-    nodes = [StoredNode(it.id, it.name, it.task.name, it.parents) for it in plan.tasks]
+    nodes = [
+        StoredNode(it.id, it.name, it.task.name, it.parents, parse_lane(task.lane).queue)
+        for it, task in zip(plan.tasks, tasks, strict=True)
+    ]
     client = await get_client()
     await client.store.runs.launch(
         run, envelope, StoredPlan(plan.name, nodes, plan.output), tasks, len(plan.ends)
@@ -136,11 +140,15 @@ def _launched(plan: Plan, planned: Planned) -> LaunchedTask:
     envelope = encode_arguments(
         task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload
     )
-    lane = f"{task.policy.queue}:{task.policy.priority}"
+    spread = task.policy.spread
+    queue = planned.queue or (
+        task.choose_queue(spread, planned.args, planned.kwargs) if spread else task.policy.queue
+    )
+    lane = Lane(queue, task.policy.priority)
     return LaunchedTask(
         planned.id,
         task.name,
-        lane,
+        str(lane),
         envelope,
         planned.waits,
         planned.then,

@@ -13,7 +13,7 @@ from jobbers.handle import TaskHandle
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """Where a node of a run is: its name, its task and the task's type, whom it waits for, and how it stands.
+    """Where a node of a run is: its name, its task, the task's type and queue, whom it waits for, and how it stands.
 
     ``status`` is ``None`` when the task's record has expired.
     """
@@ -21,6 +21,7 @@ class NodeState:
     name: str
     id: str
     type: str
+    queue: str
     after: tuple[str, ...]
     status: Status | None
     reason: str | None = None
@@ -59,6 +60,7 @@ class RunHandle(TaskHandle[Any]):
                 node.name,
                 node.id,
                 node.type,
+                node.queue,
                 tuple(names[parent] for parent in node.parents),
                 outcome.status if outcome else None,
                 (outcome.reason or None) if outcome else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +18,7 @@ from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Policy, Unique, check_priority
 from jobbers.core.signature import Signature
+from jobbers.core.spread import Spread
 from jobbers.core.task import Placement, TaskSpec
 from jobbers.dag.compose import Call
 from jobbers.errors import ConfigError, InvalidInput
@@ -27,6 +30,7 @@ T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 _LAST_YEAR = 9000
+_chance = random.Random()
 
 
 class TakesItem(Protocol[T_contra, R]):
@@ -42,6 +46,7 @@ class Options:
     """How one submission differs from its type's defaults; already validated."""
 
     placement: Placement
+    spread: Spread | None = None
     id: str | None = None
     headers: Mapping[str, str] | None = None
 
@@ -52,6 +57,7 @@ class Submitter(Generic[P, R]):
     def __init__(self, task_type: TaskType[P, R], options: Options) -> None:
         self._type = task_type
         self._options = options
+        self._placements = {options.placement.queue: options.placement}
 
     async def submit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """Submit one task.
@@ -91,7 +97,17 @@ class Submitter(Generic[P, R]):
         envelope = encode_arguments(
             self._type.name, args, kwargs, self._options.headers, self._type.max_payload
         )
-        return place(self._options.placement, task_id, envelope)
+        return place(self._placement(args, kwargs), task_id, envelope)
+
+    def _placement(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Placement:
+        """The placement in the task's queue: one object for all tasks of a queue, which therefore go together."""
+        if self._options.spread is None:
+            return self._options.placement
+        queue = self._type.choose_queue(self._options.spread, args, kwargs)
+        placement = self._placements.get(queue)
+        if placement is None:
+            placement = self._placements[queue] = replace(self._options.placement, queue=queue)
+        return placement
 
 
 class TaskType(Generic[P, R]):
@@ -118,8 +134,9 @@ class TaskType(Generic[P, R]):
         self.client = client
         self.signature = Signature(function, name)
         self._defaults = Options(
-            Placement(name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0)
+            Placement(name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0), policy.spread
         )
+        self._turns = itertools.count(_chance.randrange(1000))
         self._submitter: Submitter[P, R] = Submitter(self, self._defaults)
         self.submit = self._submitter.submit
         self.starmap = self._submitter.starmap
@@ -169,7 +186,18 @@ class TaskType(Generic[P, R]):
             unique_scope="" if unique is None else unique.scope,
             unique_ttl_ms=0 if unique is None else unique.ttl_ms,
         )
-        return Submitter(self, Options(placement, id, _check_headers(headers)))
+        spread = self.policy.spread if queue is None else None
+        return Submitter(self, Options(placement, spread, id, _check_headers(headers)))
+
+    def choose_queue(self, spread: Spread, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """The queue of a task with these arguments. Raises :class:`InvalidInput` for one that the spread does not list."""
+        chosen = spread.choose(self.signature.bound(args, kwargs), next(self._turns), _chance.random())
+        if chosen not in spread.queues:
+            raise InvalidInput(
+                f"the spread of task {self.name!r} chose queue {str(chosen)[:80]!r}, which is none of its own "
+                f"({', '.join(spread.queues)})"
+            )
+        return chosen
 
     def s(self, *args: Any, **kwargs: Any) -> Call:
         """A call that is not submitted yet, for :func:`jobbers.chain` and :func:`jobbers.group`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.names import check_name
 from jobbers.core.signals import Signal
+from jobbers.core.spread import Spread
 from jobbers.errors import InvalidInput
 
 Backoff = Literal["fixed", "linear", "exponential"]
@@ -134,6 +136,7 @@ class Policy:
 
     ``timeout_ms`` bounds one execution, ``heartbeat_ms`` the silence between two heartbeats, ``deadline_ms`` the time
     from submission to start; ``slow_ms`` is when a healthy execution begins to count as slow.
+    Without a ``spread`` over several queues all tasks go to ``queue``, which is else the first of them.
     ``retention_ms`` and ``failed_retention_ms`` say how long records of succeeded (or cancelled) and failed tasks stay.
     """
 
@@ -148,6 +151,12 @@ class Policy:
     slow_ms: int | None
     retention_ms: int
     failed_retention_ms: int
+    spread: Spread | None = None
+
+    @property
+    def queues(self) -> Sequence[str]:
+        """All queues that its tasks may go to."""
+        return (self.queue,) if self.spread is None else self.spread.queues
 
     def __post_init__(self) -> None:
         check_name(self.queue, "the queue")

@@ -158,6 +158,12 @@ class Signature:
         """The checker of the return annotation."""
         return self._checker("return")
 
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments that have been checked, by parameter, defaults included."""
+        bound = inspect.signature(self._function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
     def annotation(self, name: str) -> Any:
         """What a parameter is annotated, or ``"return"``; ``Any`` where there is nothing."""
         return self._hints.get(name, Any)

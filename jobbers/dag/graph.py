@@ -46,6 +46,7 @@ class Node:
     kwargs: Mapping[str, Any]
     name: str
     trigger: Trigger = Trigger.ALL_SUCCEEDED
+    queue: str | None = None
     earlier: list[Node] = field(default_factory=list)
 
     def named(self, name: str) -> Node:
@@ -60,6 +61,11 @@ class Node:
         """Start only when these have ended, too, though nothing of theirs is needed."""
         self.graph.own(nodes)
         self.earlier += nodes
+        return self
+
+    def on(self, queue: str) -> Node:
+        """Send it to this queue instead of its task type's. Raises :class:`InvalidName`."""
+        self.queue = check_name(queue, "the queue")
         return self
 
     def when(self, trigger: Trigger | str) -> Node:

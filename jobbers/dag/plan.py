@@ -22,6 +22,7 @@ class Planned:
     kwargs: dict[str, Any]
     trigger: Trigger
     parents: list[str]
+    queue: str | None = None
     then: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +75,9 @@ def compile_graph(
         args, kwargs = filled(node.args), filled(node.kwargs)
         node.task.signature.check(args, kwargs, pending=_holds_ref)
         parents = [ids[parent] for parent in node.parents]
-        tasks[node] = Planned(ids[node], node.name, node.task, args, kwargs, node.trigger, parents)
+        tasks[node] = Planned(
+            ids[node], node.name, node.task, args, kwargs, node.trigger, parents, node.queue
+        )
         for parent in node.parents:
             tasks[parent].then.append(ids[node])
     ends = [node for node in order if not tasks[node].then]

@@ -32,12 +32,13 @@ class LaunchedTask(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredNode:
-    """A node of a stored plan. ``parents`` are ids."""
+    """A node of a stored plan. ``parents`` are ids, ``queue`` is where it was sent."""
 
     id: str
     name: str
     type: str
     parents: Sequence[str]
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class RunStore:
         self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], ends: int
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone."""
-        nodes = [[node.id, node.name, node.type, list(node.parents)] for node in plan.nodes]
+        nodes = [[node.id, node.name, node.type, list(node.parents), node.queue] for node in plan.nodes]
         args: list[Argument] = [
             run_id, RUN_TYPE + plan.name, envelope, pack([plan.name, nodes]), pack(plan.output), ends,
         ]  # fmt: skip

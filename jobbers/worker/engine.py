@@ -172,9 +172,10 @@ def _intakes(app: Jobbers, queues: Sequence[str], capacity: Capacity) -> list[tu
     """Which queues share which slots. Queues whose tasks run in processes are claimed by the number of processes, so
     that no claimed task waits for one."""
     heavy = {
-        task_type.policy.queue
+        queue
         for task_type in app.task_types.values()
         if task_type.policy.execution is Where.PROCESS
+        for queue in task_type.policy.queues
     }
     split = [
         ([queue for queue in queues if queue not in heavy], capacity.concurrency),

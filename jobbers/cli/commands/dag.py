@@ -123,6 +123,7 @@ async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json
             [
                 node.name,
                 node.type,
+                node.queue,
                 str(node.status or "expired"),
                 ", ".join(node.after),
                 node.reason or "",
@@ -130,7 +131,7 @@ async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json
             ]
             for node in nodes
         )
-        console().print(table(["node", "type", "status", "after", "reason", "task"], cells))
+        console().print(table(["node", "type", "queue", "status", "after", "reason", "task"], cells))
 
 
 def _word(status: str) -> str:
