@@ -85,9 +85,8 @@ def _default(value: Any) -> Any:
         return dump(mode="python", by_alias=True, round_trip=True)
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, int):
-        raise TypeError("a whole number of more than 64 bits cannot be encoded: pass it as text")
-    raise TypeError(f"a {type(value).__qualname__} cannot be encoded")
+    what = "whole number of more than 64 bits" if isinstance(value, int) else type(value).__qualname__
+    raise TypeError(f"a {what} cannot be encoded")
 
 
 def _ext_hook(code: int, data: bytes) -> Any:
