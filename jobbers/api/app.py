@@ -14,7 +14,7 @@ from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
-from jobbers.api.routes import dead_letters, queues, system, tasks
+from jobbers.api.routes import dead_letters, queues, runs, system, tasks
 from jobbers.app import Jobbers
 
 PREFIX = "/api/v1"
@@ -22,6 +22,7 @@ _TAGS = [
     {"name": "tasks", "description": "Submit, read, wait, cancel, requeue."},
     {"name": "queues", "description": "How queues stand; pause and resume."},
     {"name": "dead letters", "description": "Tasks that failed for good: list, requeue, drop."},
+    {"name": "runs", "description": "Graphs of tasks and their runs."},
     {"name": "system", "description": "Task types, workers, and whether all is well."},
 ]
 _DESCRIPTION = """\
@@ -48,7 +49,7 @@ def router(app: Jobbers) -> APIRouter:
     everything = APIRouter(
         prefix=PREFIX, dependencies=[bound(app)], lifespan=lifespan, responses=documented(500, 502, 503)
     )
-    for part in (tasks, queues, dead_letters, system):
+    for part in (tasks, runs, queues, dead_letters, system):
         everything.include_router(part.router)
     return everything
 

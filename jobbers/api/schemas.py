@@ -128,6 +128,18 @@ class Batch(Sent):
         return self
 
 
+class RunRequest(Sent):
+    """A run to start."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"params": {"url": "https://example.org"}}]})
+
+    params: dict[str, Any] = Field({}, description="What the graph's parameters are in this run.")
+    id: Id | None = Field(
+        None,
+        description="A ULID of your own. Starting it again changes nothing, so the call can safely be repeated.",
+    )
+
+
 class Cancellation(Sent):
     """Why a task is cancelled."""
 

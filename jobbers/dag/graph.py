@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from jobbers.core.names import check_name
-from jobbers.core.signature import Checker, Signature
+from jobbers.core.signature import Signature
 from jobbers.errors import InvalidArgument, InvalidInput
 
 MAX_NODES = 1000
@@ -117,15 +117,28 @@ class Graph:
         self.nodes.append(node)
         return node
 
-    def checkers(self, name: str) -> list[Checker]:
-        """What checks the values of a parameter: one for each argument that it is passed as, as it stands."""
-        param = self.params.get(name)
-        found = []
+    def load(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Rebuild parameters that came off the wire or out of JSON, by the annotations of what takes them as they stand.
+
+        Raises :class:`InvalidArgument` naming the parameter; one that the graph does not have stays as it is.
+        """
+        loaded = dict(values)
         for node in self.nodes:
-            of = {parameter.name: parameter.checker for parameter in node.task.signature.parameters}
-            pending = node.task.signature.check(node.args, node.kwargs, pending=is_pending)
-            found += [of[argument] for argument, value in pending if value == param and argument in of]
-        return found
+            checkers = {parameter.name: parameter.checker for parameter in node.task.signature.parameters}
+            for argument, pending in node.task.signature.check(node.args, node.kwargs, pending=is_pending):
+                if isinstance(pending, Param) and pending.name in values and argument in checkers:
+                    try:
+                        loaded[pending.name] = checkers[argument].load(values[pending.name])
+                    except (
+                        TypeError,
+                        ValueError,
+                    ):  # pydantic's is one, and shows the value, which may be a secret
+                        raise InvalidArgument(
+                            f"parameter {pending.name!r} of graph {self.name!r} is not what argument {argument!r} of task "
+                            f"{node.task.name!r} takes",
+                            pending.name,
+                        ) from None
+        return loaded
 
     def own(self, nodes: Iterable[Node]) -> None:
         """Refuse nodes of another graph. Raises :class:`InvalidInput`."""

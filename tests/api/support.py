@@ -48,6 +48,8 @@ def make_app(url: str, **settings: Any) -> Jobbers:
     async def keep(value: Any = None, *more: Any, data: bytes = b"", **named: Any) -> Any:
         return value
 
+    sums = app.dag("sums")
+    sums.node(add, sums.node(add, sums.param("start")).named("first"), 10).named("second")
     return app
 
 

@@ -100,7 +100,9 @@ async def test_batches(api: httpx2.AsyncClient, tasks: list[Any]) -> None:
 
 @FUZZ
 @given(
-    path=st.sampled_from(["/tasks", "/tasks/batch", "/dead-letters/requeue", "/dead-letters/drop"]),
+    path=st.sampled_from(
+        ["/tasks", "/tasks/batch", "/dags/sums/runs", "/dead-letters/requeue", "/dead-letters/drop"]
+    ),
     body=st.binary() | anything.map(lambda value: json.dumps(value).encode()),
     content_type=st.just("application/json") | st.text(alphabet="aj/;=+json", max_size=20),
 )
@@ -128,6 +130,9 @@ async def test_queries(api: httpx2.AsyncClient, path: str, query: dict[str, str]
             "/tasks/{}/requeue",
             "/queues/{}/pause",
             "/dead-letters/{}",
+            "/dags/{}",
+            "/dags/{}/runs",
+            "/runs/{}",
             "/{}",
         ]
     ),

@@ -17,9 +17,8 @@ from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, table
 from jobbers.cli.running import guarded
 from jobbers.client import new_id
-from jobbers.core.signature import Checker
 from jobbers.dag.render import mermaid
-from jobbers.errors import UnknownOutcome
+from jobbers.errors import InvalidArgument, UnknownOutcome
 from jobbers.flow import Dag
 from jobbers.run import NodeState
 
@@ -145,15 +144,14 @@ async def _read(app: Jobbers, run_id: str) -> tuple[list[NodeState], Any]:
 
 def _params(dag: Dag, texts: dict[str, str]) -> dict[str, Any]:
     """As JSON where that is JSON and what takes it does, else as text; what nobody could take is refused by the graph."""
-    return {name: _param(text, dag.graph.checkers(name)) for name, text in texts.items()}
+    return {name: _param(dag, name, text) for name, text in texts.items()}
 
 
-def _param(text: str, checkers: list[Checker]) -> Any:
+def _param(dag: Dag, name: str, text: str) -> Any:
     candidates: list[Any] = [text]
     with contextlib.suppress(ValueError, RecursionError):
         candidates.insert(0, jsonlib.loads(text))
     for candidate in candidates:
-        with contextlib.suppress(TypeError, ValueError):
-            loaded = [checker.load(candidate) for checker in checkers]
-            return loaded[0] if loaded else candidate
+        with contextlib.suppress(InvalidArgument):
+            return dag.graph.load({name: candidate})[name]
     return text

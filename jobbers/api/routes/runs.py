@@ -1,0 +1,92 @@
+"""Graphs of tasks and their runs. Waiting for a run's result and cancelling it are those of a task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from jobbers.api import deps
+from jobbers.api.errors import documented
+from jobbers.api.route import ApiRoute
+from jobbers.api.run_views import GraphList, GraphNode, GraphView, RunNode, RunStarted, RunView
+from jobbers.api.schemas import RunRequest
+from jobbers.api.values import from_json_value
+from jobbers.client import new_id
+from jobbers.flow import Dag
+from jobbers.store.runs import RUN_TYPE
+
+router = APIRouter(tags=["runs"], route_class=ApiRoute)
+
+DagName = Annotated[str, Path(description="Name of a graph.", max_length=200, examples=["etl"])]
+
+
+def _view(dag: Dag) -> GraphView:
+    nodes = [
+        GraphNode(name=node.name, type=node.task.name, after=[parent.name for parent in node.parents])
+        for node in dag.graph.ordered()
+    ]
+    return GraphView(name=dag.name, parameters=list(dag.graph.params), nodes=nodes)
+
+
+@router.get("/dags", response_model=GraphList)
+async def dags(app: deps.TheApp) -> GraphList:
+    """The graphs of this service's app."""
+    return GraphList(dags=[_view(app.dags[name]) for name in sorted(app.dags)])
+
+
+@router.get("/dags/{name}", response_model=GraphView, responses=documented(404, 422))
+async def dag(app: deps.TheApp, name: DagName) -> GraphView:
+    """One graph: its parameters and its nodes, each behind those that it waits for."""
+    return _view(app.find_dag(name))
+
+
+@router.post(
+    "/dags/{name}/runs",
+    status_code=201,
+    response_model=RunStarted,
+    responses={
+        **documented(400, 404, 413, 415, 422, 507),
+        200: {"model": RunStarted, "description": "There was such a run already."},
+    },
+)
+async def start(
+    app: deps.TheApp, client: deps.TheClient, name: DagName, request: RunRequest, response: Response
+) -> RunStarted:
+    """Start a run. It is there whole or not at all; with an `id` of your own the call can be repeated when its answer was
+    lost: the run is made once."""
+    graph = app.find_dag(name)
+    params = graph.graph.load({key: from_json_value(value) for key, value in request.params.items()})
+    run_id = request.id or new_id()
+    there = bool(request.id) and (await client.store.inspect.outcomes([run_id]))[0] is not None
+    await graph.submit_as(run_id, params)
+    if there:
+        response.status_code = 200
+    return RunStarted(id=run_id, created=not there)
+
+
+@router.get("/runs/{task_id}", response_model=RunView, responses=documented(404, 422))
+async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
+    """Where a run and each of its nodes stands. Its result is at `/tasks/{id}/result`, and `/tasks/{id}/cancel` ends it
+    with all its tasks."""
+    handle = app.run(task_id)
+    nodes = [
+        RunNode(
+            name=node.name,
+            type=node.type,
+            after=list(node.after),
+            id=node.id,
+            queue=node.queue,
+            status=node.status,
+            reason=node.reason,
+        )
+        for node in await handle.nodes()
+    ]
+    record = await handle.record()
+    return RunView(
+        id=task_id,
+        dag=record.type.removeprefix(RUN_TYPE),
+        status=record.status,
+        reason=record.reason,
+        nodes=nodes,
+    )

@@ -1,0 +1,58 @@
+"""What callers get to see of graphs and runs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobbers.api.task_views import View
+from jobbers.core.status import Status
+
+_ID = Field(examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
+
+
+class GraphNode(View):
+    """A node of a graph."""
+
+    name: str
+    type: str
+    after: list[str] = Field(description="The names of the nodes that it waits for.")
+
+
+class GraphView(View):
+    """A graph of tasks."""
+
+    name: str
+    parameters: list[str] = Field(description="What each run must give.")
+    nodes: list[GraphNode]
+
+
+class GraphList(View):
+    """The graphs of the app, by name."""
+
+    dags: list[GraphView]
+
+
+class RunStarted(View):
+    """What became of the start of a run."""
+
+    id: str = _ID
+    created: bool = Field(description="False when there was a run of this id already.")
+
+
+class RunNode(GraphNode):
+    """Where a node of a run stands."""
+
+    id: str = Field(description="Of its task.", examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
+    queue: str
+    status: Status | None = Field(description="`null`: its record has expired.")
+    reason: str | None
+
+
+class RunView(View):
+    """Where a run stands: `blocked` until its tasks have ended."""
+
+    id: str = _ID
+    dag: str
+    status: Status
+    reason: str | None
+    nodes: list[RunNode]

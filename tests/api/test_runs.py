@@ -1,0 +1,82 @@
+"""Graphs and runs over HTTP."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from jobbers import Jobbers, new_id
+from tests.api.support import Desk, error_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def times(app: Jobbers) -> None:
+    times = app.dag("times")
+    times.node(app.find("remind"), times.param("when"))
+
+
+async def test_graphs_are_shown(api: httpx2.AsyncClient) -> None:
+    graphs = (await api.get("/dags")).json()["dags"]
+    assert [graph["name"] for graph in graphs] == ["sums", "times"]
+    assert (await api.get("/dags/sums")).json() == {
+        "name": "sums",
+        "parameters": ["start"],
+        "nodes": [
+            {"name": "first", "type": "add", "after": []},
+            {"name": "second", "type": "add", "after": ["first"]},
+        ],
+    }
+    error_of(await api.get("/dags/none"), 404, "not_found")
+
+
+async def test_a_run_from_its_start_to_its_result(api: httpx2.AsyncClient, desk: Desk) -> None:
+    started = await api.post("/dags/sums/runs", json={"params": {"start": 5}})
+    assert started.status_code == 201
+    run = started.json()["id"]
+    await desk.succeed(await desk.claim("sums"), 6)
+    shown = (await api.get(f"/runs/{run}")).json()
+    assert (shown["id"], shown["dag"], shown["status"]) == (run, "sums", "blocked")
+    assert [(node["name"], node["status"], node["queue"]) for node in shown["nodes"]] == [
+        ("first", "succeeded", "sums"),
+        ("second", "queued", "sums"),
+    ]
+    second = (await api.get(f"/tasks/{shown['nodes'][1]['id']}")).json()
+    assert second["args"] == [{"$result": shown["nodes"][0]["id"]}, 10]
+    await desk.succeed(await desk.claim("sums"), 16)
+    assert (await api.get(f"/tasks/{run}/result")).json() == {"id": run, "status": "succeeded", "result": 16}
+
+
+async def test_the_same_id_starts_one_run(api: httpx2.AsyncClient) -> None:
+    body = {"params": {"start": 1}, "id": new_id()}
+    answers = [await api.post("/dags/sums/runs", json=body) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert [answer.json()["created"] for answer in answers] == [True, False]
+
+
+async def test_a_run_is_cancelled_with_all_its_tasks(api: httpx2.AsyncClient) -> None:
+    run = (await api.post("/dags/sums/runs", json={"params": {"start": 1}})).json()["id"]
+    assert (await api.post(f"/tasks/{run}/cancel", json={})).json()["cancelled"] is True
+    nodes = (await api.get(f"/runs/{run}")).json()["nodes"]
+    assert [node["status"] for node in nodes] == ["cancelled", "cancelled"]
+
+
+async def test_parameters_are_read_as_what_takes_them(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    started = await api.post("/dags/times/runs", json={"params": {"when": "2030-01-01T00:00:00Z"}})
+    assert started.status_code == 201, started.text
+
+
+async def test_what_is_refused(api: httpx2.AsyncClient) -> None:
+    error_of(await api.post("/dags/none/runs", json={}), 404, "not_found")
+    error_of(await api.post("/dags/sums/runs", json={}), 422, "invalid_input")
+    wrong = error_of(
+        await api.post("/dags/sums/runs", json={"params": {"start": "x"}}), 422, "invalid_argument"
+    )
+    assert wrong["parameter"] == "start"
+    error_of(
+        await api.post("/dags/sums/runs", json={"params": {"start": 1, "more": 1}}), 422, "invalid_input"
+    )
+    error_of(await api.post("/dags/sums/runs", json={"parms": {}}), 422, "invalid_input")
+    error_of(await api.post("/dags/sums/runs", json={"id": "x"}), 422, "invalid_id")
+    error_of(await api.get(f"/runs/{new_id()}"), 404, "not_found")
