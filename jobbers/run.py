@@ -9,6 +9,7 @@ from jobbers.core.payload import unpack
 from jobbers.core.status import Status
 from jobbers.errors import TaskCancelled, TaskFailed
 from jobbers.handle import TaskHandle
+from jobbers.store.runs import RevivedTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,32 @@ class RunHandle(TaskHandle[Any]):
             )
             for node, outcome in zip(plan.nodes, outcomes, strict=True)
         ]
+
+    async def retry(self) -> list[str]:
+        """Give a run that failed or was cancelled another life: its nodes that did not succeed run again, each when what it
+        waits for has ended; what the others returned is kept. Returns the names of those that run again.
+
+        Raises :class:`Conflict` when the run has not ended or has succeeded, :class:`NotFound` when it or a result that is
+        needed has expired.
+        """
+        nodes = await self.nodes()
+        again = [node for node in nodes if node.status is not Status.SUCCEEDED]
+        names = {node.name for node in again}
+        followers = {node.name: [other.id for other in again if node.name in other.after] for node in nodes}
+        ends = {node.name for node in nodes} - {name for node in nodes for name in node.after}
+        tasks = [
+            RevivedTask(node.id, 0, ())
+            if node.name not in names
+            else RevivedTask(
+                node.id,
+                len(names.intersection(node.after)),
+                [*followers[node.name], *([self.id] if node.name in ends else [])],
+            )
+            for node in nodes
+        ]
+        client = await self._client()
+        await client.store.runs.revive(self.id, len(names & ends), tasks)
+        return [node.name for node in again]
 
     def __repr__(self) -> str:
         return f"<RunHandle {self.id}>"

@@ -39,6 +39,13 @@ class RunStarted(View):
     created: bool = Field(description="False when there was a run of this id already.")
 
 
+class RunRepeated(View):
+    """What runs again."""
+
+    id: str = _ID
+    again: list[str] = Field(description="The names of the nodes that run again.")
+
+
 class RunNode(GraphNode):
     """Where a node of a run stands."""
 

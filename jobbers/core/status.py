@@ -48,6 +48,7 @@ class Event(StrEnum):
     SKIP = "skip"
     CANCEL = "cancel"
     REQUEUE = "requeue"
+    REVIVE = "revive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.SKIP: _row(Status.SKIPPED, Status.BLOCKED),
     Event.CANCEL: _row(Status.CANCELLED, Status.BLOCKED, Status.SCHEDULED, Status.QUEUED, Status.RUNNING),
     Event.REQUEUE: _row(Status.QUEUED, Status.FAILED, Status.CANCELLED),
+    Event.REVIVE: _row(Status.BLOCKED, Status.FAILED, Status.CANCELLED, Status.SKIPPED),
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jobbers.core.ids import shard_of
 from jobbers.core.payload import Undecodable, pack, unpack
-from jobbers.errors import NotFound
+from jobbers.errors import Conflict, NotFound
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
 from jobbers.store.wire import Argument
@@ -28,6 +29,15 @@ class LaunchedTask(NamedTuple):
     then: Sequence[str]
     node: str
     trigger: str
+
+
+class RevivedTask(NamedTuple):
+    """One task of a run that gets another life: for how many others it waits now, and the ids to tell of its end; none for
+    one that has succeeded and is kept."""
+
+    id: str
+    waits: int
+    then: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,28 @@ class RunStore:
                 task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
             )  # fmt: skip
         await self._gateway.run("launch", self._keys(run_id).prefix, args)
+
+    async def revive(self, run_id: str, waits: int, tasks: Sequence[RevivedTask]) -> None:
+        """Give a run that failed or was cancelled another life: what did not succeed runs again.
+
+        Raises :class:`Conflict` when it has not ended or has succeeded, or one of its tasks has moved since they were
+        looked at; :class:`NotFound` when what one of them returned has expired.
+        """
+        args: list[Argument] = [run_id, secrets.token_hex(4), waits]
+        for task in tasks:
+            args += (task.id, task.waits, " ".join(task.then))
+        word, where = await self._gateway.run("revive", self._keys(run_id).prefix, args)
+        match word:
+            case b"run":
+                raise Conflict(
+                    f"run {run_id} has not failed: only one that failed or was cancelled can be repeated"
+                )
+            case b"gone":
+                raise NotFound(f"task {where.decode()} of run {run_id} has expired: start the run anew")
+            case b"busy":
+                raise Conflict(
+                    f"task {where.decode()} of run {run_id} is under way by itself: wait for its end"
+                )
 
     async def plan(self, run_id: str) -> StoredPlan:
         """What a run is made of. Raises :class:`NotFound`."""

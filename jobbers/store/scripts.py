@@ -18,11 +18,11 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
-    "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch",
+    "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
 )  # fmt: skip
 
 
-GROWING = frozenset({"submit", "requeue", "launch"})
+GROWING = frozenset({"submit", "requeue", "launch", "revive"})
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
 Name = TypeVar("Name", bound=str)

@@ -133,6 +133,7 @@ async def test_queries(api: httpx2.AsyncClient, path: str, query: dict[str, str]
             "/dags/{}",
             "/dags/{}/runs",
             "/runs/{}",
+            "/runs/{}/retry",
             "/{}",
         ]
     ),

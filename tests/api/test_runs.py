@@ -60,6 +60,8 @@ async def test_a_run_is_cancelled_with_all_its_tasks(api: httpx2.AsyncClient) ->
     assert (await api.post(f"/tasks/{run}/cancel", json={})).json()["cancelled"] is True
     nodes = (await api.get(f"/runs/{run}")).json()["nodes"]
     assert [node["status"] for node in nodes] == ["cancelled", "cancelled"]
+    assert (await api.post(f"/runs/{run}/retry", json={})).json() == {"id": run, "again": ["first", "second"]}
+    error_of(await api.post(f"/runs/{run}/retry", json={}), 409, "conflict")
 
 
 async def test_parameters_are_read_as_what_takes_them(api: httpx2.AsyncClient, app: Jobbers) -> None:

@@ -129,6 +129,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /dags/{name}",
         "POST /dags/{name}/runs",
         "GET /runs/{task_id}",
+        "POST /runs/{task_id}/retry",
         "GET /queues",
         "POST /queues/{name}/pause",
         "POST /queues/{name}/resume",

@@ -63,6 +63,10 @@ def test_a_run_that_failed(jobbers, shop, desk) -> None:
     assert "node first did not succeed" in jobbers("result", run, code=1).err
     nodes = jobbers("dag", "status", run, "--json").data["nodes"]
     assert [node["status"] for node in nodes] == ["failed", "skipped"]
+    assert jobbers("dag", "retry", run, "--json").data == {"id": run, "again": ["first", "second"]}
+    nodes = jobbers("dag", "status", run, "--json").data["nodes"]
+    assert [node["status"] for node in nodes] == ["queued", "blocked"]
+    assert "has not failed" in jobbers("dag", "retry", run, code=6).err
 
 
 def test_a_run_is_cancelled(jobbers, shop) -> None:

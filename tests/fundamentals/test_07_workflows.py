@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobbers import Jobbers, Status, TaskCancelled, TaskFailed, chain, group, new_id
-from jobbers.errors import InvalidArgument, InvalidInput, NotFound
+from jobbers.errors import Conflict, InvalidArgument, InvalidInput, NotFound
 from tests.conftest import StartWorker
 
 
@@ -127,6 +127,28 @@ async def test_a_run_is_cancelled_whole(shop: Jobbers, worker: StartWorker) -> N
             await run.result(10)
     assert {node.status for node in await run.nodes()} == {Status.CANCELLED}
     assert not await run.cancel()
+
+
+async def test_a_failed_run_is_repeated_in_place(shop: Jobbers, worker: StartWorker) -> None:
+    broken = True
+
+    @shop.task
+    async def moody(number: int) -> int:
+        if broken:
+            raise ConnectionError("not now")
+        return number * 2
+
+    add = shop.find("add")
+    run = await chain(add.s(1), moody.s(), add.s()).submit()
+    async with worker(shop):
+        with pytest.raises(TaskFailed, match="node moody"):
+            await run.result(10)
+        broken = False
+        assert await run.retry() == ["moody", "add-2"]
+        assert await run.result(10) == 5
+        with pytest.raises(Conflict, match="has not failed"):
+            await run.retry()
+    assert [(await shop.handle(node.id).record()).attempt for node in await run.nodes()] == [1, 1, 1]
 
 
 async def test_the_same_id_starts_one_run(shop: Jobbers, worker: StartWorker) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobbers import Jobbers, Status, TaskHandle, group
+from jobbers import Jobbers, Status, TaskHandle, chain, group
 from jobbers.errors import UnknownOutcome
 from jobbers.store import scripts
 from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
@@ -205,6 +205,22 @@ async def _launch(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await scene.worker()
     assert await scene.final([scene.app.run(run.id)]) == {SUCCEEDED: 1}
     assert scene.effects.count("start") == 3
+
+
+@script("revive")
+async def _revive(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    note = scene.app.task_types["note"]
+    run = await chain(note.s(1), note.s()).submit()
+    await run.cancel()
+    scene.note(run)
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("revive", fate)
+        assert await app.run(run.id).retry() == ["note", "note-2"]
+        assert rule.hits
+    await scene.worker()
+    assert await scene.final([run]) == {SUCCEEDED: 1}
+    assert scene.effects.count("start") == 2
+    scene.lives[run.id] += 1
 
 
 @script("cancel")

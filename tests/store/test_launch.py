@@ -7,7 +7,8 @@ import pytest
 from jobbers.client import new_id
 from jobbers.core.payload import Ref
 from jobbers.core.status import Status
-from jobbers.errors import NotFound
+from jobbers.errors import Conflict, NotFound
+from jobbers.store.runs import RevivedTask
 from jobbers.store.store import Store
 from tests.store.kit import (
     ANOTHER,
@@ -182,3 +183,70 @@ async def test_a_long_chain_is_skipped_in_one_call(store: Store) -> None:
 async def test_what_is_no_run(store: Store) -> None:
     with pytest.raises(NotFound, match="there is no run"):
         await store.runs.plan(new_id())
+
+
+async def revive(store: Store, run: str, ids: dict[str, str], edges: Edges) -> None:
+    """What a handle does: those that did not succeed run again."""
+    again = {name for name, status in (await stands(store, ids)).items() if status != "succeeded"}
+    ends = [name for name in edges if not any(name in parents.split() for parents in edges.values())]
+    tasks = [
+        RevivedTask(ids[name], len(again.intersection(parents.split())), [
+            *(ids[child] for child in again if name in edges[child].split()), *([run] if name in ends else []),
+        ] if name in again else [])
+        for name, parents in edges.items()
+    ]  # fmt: skip
+    await store.runs.revive(run, len(again.intersection(ends)), tasks)
+
+
+async def test_a_failed_run_is_repeated_from_where_it_broke(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await end(store, ids["a"])
+    await claim(store)
+    assert await fail(store, [ids["b"]]) == []
+    assert await succeed(store, [ids["c"]]) == []
+    assert await status_of(store, run) == "failed"
+    await revive(store, run, ids, DIAMOND)
+    assert await stands(store, ids) == {"a": "succeeded", "b": "queued", "c": "succeeded", "d": "blocked"}
+    assert await status_of(store, run) == "blocked"
+    assert await store.gateway.command("PTTL", store.shards[0].task(ids["a"])) == -1
+    await end(store, ids["b"])
+    assert [task.attempt for task in await claim(store)] == [1]
+    assert await succeed(store, [ids["d"]]) == []
+    assert await status_of(store, run) == "succeeded"
+    assert await field(store, run, "reason") is None
+
+
+async def test_a_cancelled_run_is_repeated(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    await revive(store, run, ids, DIAMOND)
+    assert await stands(store, ids) == {"a": "queued", "b": "blocked", "c": "blocked", "d": "blocked"}
+    await end(store, ids["a"])
+    await end(store, ids["b"], ids["c"])
+    await end(store, ids["d"])
+    assert await status_of(store, run) == "succeeded"
+
+
+async def test_what_cannot_be_repeated_stays_as_it_is(store: Store) -> None:
+    edges = {"a": "", "b": "a"}
+    run, ids = await launch(store, edges)
+    with pytest.raises(Conflict, match="has not failed"):
+        await revive(store, run, ids, edges)
+    await claim(store)
+    assert await fail(store, [ids["a"]]) == []
+    await store.tasks.requeue({ids["a"]: b""}, "by itself")
+    before = await snapshot(store)
+    with pytest.raises(Conflict, match="is under way by itself"):
+        await revive(store, run, ids, edges)
+    assert await changes(store, before) == {}
+    await end(store, ids["a"])
+    await revive(store, run, ids, edges)  # b was skipped, and a has succeeded meanwhile
+    await end(store, ids["b"])
+    assert await status_of(store, run) == "succeeded"
+    with pytest.raises(Conflict, match="has not failed"):
+        await revive(store, run, ids, edges)
+    other, others = await launch(store, edges)
+    await store.tasks.cancel([other], RETENTION, "enough")
+    await store.gateway.command("DEL", store.shards[0].task(others["a"]))
+    with pytest.raises(NotFound, match="has expired"):
+        await revive(store, other, others, edges)

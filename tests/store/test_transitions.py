@@ -6,6 +6,7 @@ is not queued gets a lane entry that its record names, one that does not run get
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +15,8 @@ import pytest
 from jobbers.client import new_id
 from jobbers.core.lanes import Lane
 from jobbers.core.status import TRANSITIONS, Event, Status, allows
-from jobbers.store.runs import LaunchedTask, StoredPlan
+from jobbers.errors import Conflict
+from jobbers.store.runs import LaunchedTask, RevivedTask, StoredPlan
 from jobbers.store.store import Store
 from tests.store import kit
 from tests.store.kit import ANOTHER, FAILED_RETENTION, LANE, OWNER, RETENTION, end_leases, put, status_of
@@ -55,6 +57,15 @@ async def requeue(store: Store, task_id: str) -> None:
     await store.tasks.requeue({task_id: b""}, "test")
 
 
+async def revive(store: Store, task_id: str) -> None:
+    """As a task of a run that failed, which waits for another one."""
+    run, ids = await kit.launch(store, {"other": ""})
+    await store.tasks.cancel([run], RETENTION, "test")
+    tasks = [RevivedTask(ids["other"], 0, [run]), RevivedTask(task_id, 1, [run])]
+    with contextlib.suppress(Conflict):
+        await store.runs.revive(run, 2, tasks)
+
+
 def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaitable[None]]:
     """The end of a task for which this one waits, and for no other."""
 
@@ -92,6 +103,7 @@ FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.UNBLOCK: by_its_parent(well=True, trigger="all_succeeded"),
     Event.SKIP: by_its_parent(well=False, trigger="all_succeeded"),
     Event.JOIN: by_its_parent(well=True, output="x"),
+    Event.REVIVE: revive,
     Event.PROMOTE: promote,
     Event.CLAIM: claim,
     Event.SUCCEED: by_its_owner(kit.succeed),

@@ -11,9 +11,9 @@ def test_every_event_has_one_row() -> None:
     assert set(TRANSITIONS) == set(Event)
 
 
-def test_only_a_requeue_leaves_a_final_status() -> None:
+def test_only_another_life_leaves_a_final_status() -> None:
     leaving = {event for event, row in TRANSITIONS.items() if row.sources & FINAL}
-    assert leaving == {Event.REQUEUE}
+    assert leaving == {Event.REQUEUE, Event.REVIVE}
 
 
 def test_only_a_claim_starts_a_task() -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from jobbers.api import deps
 from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.run_views import GraphList, GraphNode, GraphView, RunNode, RunStarted, RunView
+from jobbers.api.run_views import GraphList, GraphNode, GraphView, RunNode, RunRepeated, RunStarted, RunView
 from jobbers.api.schemas import RunRequest
 from jobbers.api.values import from_json_value
 from jobbers.client import new_id
@@ -63,6 +63,15 @@ async def start(
     if there:
         response.status_code = 200
     return RunStarted(id=run_id, created=not there)
+
+
+@router.post(
+    "/runs/{task_id}/retry", response_model=RunRepeated, responses=documented(400, 404, 409, 413, 415, 422)
+)
+async def retry(app: deps.TheApp, task_id: deps.TaskId) -> RunRepeated:
+    """Repeat a run that failed or was cancelled: its nodes that did not succeed run again, what the others returned is
+    kept."""
+    return RunRepeated(id=task_id, again=await app.run(task_id).retry())
 
 
 @router.get("/runs/{task_id}", response_model=RunView, responses=documented(404, 422))

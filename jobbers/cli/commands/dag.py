@@ -133,6 +133,18 @@ async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json
         console().print(table(["node", "type", "queue", "status", "after", "reason", "task"], cells))
 
 
+@cli.command()
+@guarded
+async def retry(run_id: RunId, target: Target, json: Json = False) -> None:
+    """Repeat a run that failed or was cancelled: what did not succeed runs again, what the others returned is kept."""
+    async with target.open() as app:
+        names = await app.run(run_id).retry()
+    if json:
+        show_json({"id": run_id, "again": names})
+    else:
+        show(f"again: {', '.join(names)}")
+
+
 def _word(status: str) -> str:
     return "open" if status == "blocked" else status
 

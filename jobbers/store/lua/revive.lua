@@ -1,0 +1,53 @@
+-- Give a run that failed or was cancelled another life: those of its tasks that did not succeed run again, and what the
+-- others returned is kept. All or nothing.
+-- KEYS  1 shard prefix
+-- ARGV  1 run id, 2 the name of this call, 3 for how many tasks the run waits, then for each of its tasks: id, for how many
+--       others it waits, the ids to tell of its end ('' for one that has succeeded)
+-- REPLY what was wrong: 'done', or 'run', 'gone' or 'busy' and the id of the run or the task; 'done' again when the same
+--       call is sent again
+local run, call = ARGV[1], ARGV[2]
+local place = P .. K.task .. run
+local status = redis.pcall('HGET', place, 'status')
+if redis.call('HGET', place, 'call') == call .. ' revive' then
+  return {'done', run}
+end
+if type(status) ~= 'string' or not FROM.revive[status] or redis.call('HEXISTS', place, 'parts') == 0 then
+  return {'run', run}
+end
+for i = 4, #ARGV, 3 do
+  local now = redis.pcall('HGET', P .. K.task .. ARGV[i], 'status')
+  if type(now) ~= 'string' then
+    return {'gone', ARGV[i]}
+  end
+  if (ARGV[i + 2] == '') == (FROM.revive[now] == true) then
+    return {'busy', ARGV[i]}
+  end
+end
+
+local function keep(id)
+  for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors}) do
+    redis.call('PERSIST', kept .. id)
+  end
+end
+
+for i = 4, #ARGV, 3 do
+  local id, waits, following = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local key = P .. K.task .. id
+  keep(id)
+  if following ~= '' then
+    redis.call('ZREM', P .. K.dead, id)
+    redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'deadline', 'unique', 'step',
+      'progress', 'beat', 'beat_due', 'slow_at', 'due', 'cause', 'reason')
+    redis.call('HSET', key, 'waits', waits, 'next', following, 'gated', 1)
+    if waits == '0' then
+      redis.call('HSET', key, 'status', TO.unblock, 'entry', enqueue(redis.call('HGET', key, 'lane'), id))
+    else
+      redis.call('HSET', key, 'status', TO.revive)
+    end
+  end
+end
+keep(run)
+redis.call('ZREM', P .. K.dead, run)
+redis.call('HDEL', place, 'cause', 'reason', 'finished')
+redis.call('HSET', place, 'status', TO.revive, 'waits', ARGV[3], 'call', call .. ' revive')
+return {'done', run}
