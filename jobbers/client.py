@@ -107,7 +107,7 @@ class Client:
         gone."""
         if outcome.type.startswith(RUN_TYPE):
             output = unpack(outcome.result or b"")
-            return pack(await resolve(output, self.store.inspect, self._blobs))
+            return pack(await resolve(output, self.store.inspect.outcomes, self._blobs))
         if outcome.blob is not None:
             return await self._blobs.get(outcome.blob)
         if outcome.result is None:

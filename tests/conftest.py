@@ -35,7 +35,9 @@ PATIENCE_WITH_THREADS = 2.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that runs tests in the background passes that on
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell that runs tests in the background passes that on
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "leaves_garbage(reason): breaks what the check behind every test would find broken"

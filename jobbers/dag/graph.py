@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,10 +52,7 @@ class Node:
 
     def named(self, name: str) -> Node:
         """Give it another name than its task type's. Raises :class:`InvalidInput` for one that is taken."""
-        check_name(name, "the name of a node")
-        if any(other.name == name for other in self.graph.nodes if other is not self):
-            raise InvalidInput(f"graph {self.graph.name!r} has a node {name!r} already: names must differ")
-        self.name = name
+        self.graph.rename(self, check_name(name, "the name of a node"))
         return self
 
     def after(self, *nodes: Node) -> Node:
@@ -94,6 +92,8 @@ class Graph:
         self.name = check_name(name, "the name of a graph")
         self.nodes: list[Node] = []
         self.params: dict[str, Param] = {}
+        self._named: dict[str, Node] = {}
+        self._numbers: Counter[str] = Counter()
 
     def param(self, name: str) -> Param:
         """A value that each run must give."""
@@ -109,13 +109,26 @@ class Graph:
         self.own(it for it in placeholders((args, kwargs)) if isinstance(it, Node))
         for name, value in task.signature.check(args, kwargs, pending=is_pending):
             _check_result(task, name, value)
-        taken = {node.name for node in self.nodes}
-        count = 1
-        while (chosen := task.name if count == 1 else f"{task.name}-{count}") in taken:
-            count += 1
-        node = Node(self, task, args, kwargs, chosen)
+        node = Node(self, task, args, kwargs, self._free_name(task.name))
         self.nodes.append(node)
+        self._named[node.name] = node
         return node
+
+    def _free_name(self, wanted: str) -> str:
+        while True:
+            self._numbers[wanted] += 1
+            number = self._numbers[wanted]
+            name = wanted if number == 1 else f"{wanted}-{number}"
+            if name not in self._named:
+                return name
+
+    def rename(self, node: Node, name: str) -> None:
+        """Give a node another name. Raises :class:`InvalidInput` for one that is taken."""
+        if self._named.get(name, node) is not node:
+            raise InvalidInput(f"graph {self.name!r} has a node {name!r} already: names must differ")
+        del self._named[node.name]
+        self._named[name] = node
+        node.name = name
 
     def load(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Rebuild parameters that came off the wire or out of JSON, by the annotations of what takes them as they stand.

@@ -313,19 +313,17 @@ def each_edge_once(run: Run) -> Iterator[Finding]:
                 yield Finding("each_edge_once", task, f"was started although {parent} was {how}")
 
 
-def cancelled_runs_stop(run: Run) -> Iterator[Finding]:
-    """When a run was cancelled, none of its tasks starts any more."""
+def runs_end_truly(run: Run) -> Iterator[Finding]:
+    """When a run was cancelled, none of its tasks starts any more; one that succeeded has no task that failed."""
     for task, moves in list(run.moves.items()):
         of = next((move["run"] for move in moves if move["by"] == "launch" and move["run"]), "")
-        cancelled = (
-            next((move["seq"] for move in run.moves[of] if move["to"] == Status.CANCELLED), None)
-            if of
-            else None
-        )
-        if cancelled is not None and any(
-            move["seq"] > cancelled and move["to"] in (Status.QUEUED, Status.RUNNING) for move in moves
-        ):
-            yield Finding("cancelled_runs_stop", task, f"started after run {of} had been cancelled")
+        ends = {move["to"]: move["seq"] for move in run.moves[of] if move["to"] in FINAL} if of else {}
+        cancelled = ends.get(Status.CANCELLED)
+        again = (move for move in moves if move["to"] in (Status.QUEUED, Status.RUNNING))
+        if cancelled is not None and any(move["seq"] > cancelled for move in again):
+            yield Finding("runs_end_truly", task, f"started after run {of} had been cancelled")
+        if Status.SUCCEEDED in ends and moves[-1]["to"] == Status.FAILED:
+            yield Finding("runs_end_truly", task, f"failed, and run {of} succeeded")
 
 
 def nobody_crashes(run: Run) -> Iterator[Finding]:
@@ -343,7 +341,7 @@ def quiescence(run: Run) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
-    lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, cancelled_runs_stop,
+    lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, runs_end_truly,
     nobody_crashes,
     quiescence,
 )  # fmt: skip

@@ -21,7 +21,7 @@ from jobbers.errors import InvalidInput, NotFound
 from jobbers.flow import RUN_HEADER
 from jobbers.middleware import Call
 from jobbers.store.inspect import InspectStore
-from jobbers.store.references import resolve
+from jobbers.store.references import SharedReads, resolve
 from jobbers.task_type import TaskType
 from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
@@ -40,7 +40,7 @@ class Runner:
         self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, inspect: InspectStore
     ) -> None:
         self._app = app
-        self._inspect = inspect
+        self._references = SharedReads(inspect)
         self._worker = worker
         self._finisher = finisher
         self._offload_above = app.settings.offload_above
@@ -121,7 +121,9 @@ class Runner:
     async def _resolved(self, execution: Execution, envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
         """Arguments with results in the places that refer to them. What is gone does not come back: a dead letter."""
         try:
-            args, kwargs = await resolve([envelope.args, envelope.kwargs], self._inspect, self._app.blobs)
+            args, kwargs = await resolve(
+                [envelope.args, envelope.kwargs], self._references.outcomes, self._app.blobs
+            )
             return execution.type.signature.load(args, kwargs)
         except (NotFound, InvalidInput) as error:
             raise Fail(str(error)) from error

@@ -87,7 +87,7 @@ BAD: dict[str, Callable[[], Events]] = {
         _moved("", "blocked", "launch", task="C", then=[], trigger="all_succeeded", run=""),
         _moved("blocked", "queued", "succeed", task="C"),
     ),
-    "cancelled_runs_stop": lambda: _with(
+    "runs_end_truly": lambda: _with(
         BEGUN,
         _moved("", "queued", "launch", task="B", then=["R"], trigger="all_succeeded", run="R"),
         _moved("", "blocked", "launch", task="R", then=[], trigger="", run=""),

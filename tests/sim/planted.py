@@ -56,8 +56,8 @@ BUGS: dict[str, Rewrite] = {
     ),
     "a run forgets that a task failed": _replaced(
         *ENDING,
-        old="'HSETNX', P .. K.task .. more[2], 'cause'",
-        new="'HSETNX', P .. K.task .. id, 'whatever'",
+        old="'HSETNX', place_of_run, 'cause'",
+        new="'HSETNX', place_of_run, 'node'",
     ),
     "the tasks of a cancelled run go on": _replaced(
         "cancel", old="for i = #ids, 1, -1 do", new="for i = 0, 1, -1 do"

@@ -114,21 +114,28 @@ local advance, settle_run
 local function close(id, record, event, stamp, retention, tally, ...)
   local key = P .. K.task .. id
   local status = TO[event]
+  local kept = false
   redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
-  redis.call('PEXPIRE', key, retention)
-  if not record[5] then
-    redis.call('PEXPIRE', P .. K.args .. id, retention)
-  end
   if record[6] then
-    redis.call('PEXPIRE', P .. K.errors .. id, retention)
     local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts')
     if more[1] and string.sub(more[1], 1, 1) ~= 't' then
       release_unique(id, more[1])
     end
     if more[2] then
-      advance(id, key, more, status, stamp, retention, tally)
+      kept = advance(id, key, more, status, stamp, retention, tally)
     elseif more[5] then
       settle_run(more[5], retention)
+    end
+  end
+  if kept then
+    redis.call('PERSIST', P .. K.result .. id)
+  else
+    redis.call('PEXPIRE', key, retention)
+    if not record[5] then
+      redis.call('PEXPIRE', P .. K.args .. id, retention)
+    end
+    if record[6] then
+      redis.call('PEXPIRE', P .. K.errors .. id, retention)
     end
   end
   if record[7] then
@@ -139,19 +146,17 @@ end
 
 -- A task of a run has ended: tell those that wait for it. One that waits for nobody any more is laid into its lane; or it
 -- is skipped, when it would need the result of one that did not succeed; or, if it is the run itself, the run ends, well only
--- if every task of it did.
+-- if every task of it did. Returns whether the run is open still.
 -- `cause` is the task that first went wrong. A task tells of its end once, whatever becomes of it later.
 function advance(id, key, more, status, stamp, retention, tally)
-  local run = redis.call('HGET', P .. K.task .. more[2], 'status')
-  if run and FROM.cancel[run] then
-    for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors}) do
-      redis.call('PERSIST', kept .. id)
-    end
-  end
+  local place_of_run = P .. K.task .. more[2]
+  local run = redis.call('HGET', place_of_run, 'status')
+  local open = run and FROM.cancel[run]
   if status ~= TO.succeed and run then
-    redis.call('HSETNX', P .. K.task .. more[2], 'cause', more[4] or id)
+    redis.call('HSETNX', place_of_run, 'cause', more[4] or id)
   end
   redis.call('HDEL', key, 'next')
+  local before = #ended_besides
   for child in string.gmatch(more[3] or '', '%S+') do
     local place = P .. K.task .. child
     local r = redis.pcall('HMGET', place, 'status', 'lane', 'trigger', 'cause')
@@ -185,6 +190,11 @@ function advance(id, key, more, status, stamp, retention, tally)
       end
     end
   end
+  if #ended_besides > before then -- the run may be among them
+    run = redis.call('HGET', place_of_run, 'status')
+    open = run and FROM.cancel[run]
+  end
+  return open
 end
 
 -- A run has ended: what its tasks left behind goes with it.

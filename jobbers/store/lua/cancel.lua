@@ -26,7 +26,6 @@ local function cancel(id)
     end
     close(id, record, 'cancel', stamp, retention, tally, 'reason', reason,
       'call', call .. ' ' .. status)
-    redis.call('PEXPIRE', P .. K.errors .. id, retention)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel
     local parts = record[6] and redis.call('HGET', key, 'parts')
