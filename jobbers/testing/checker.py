@@ -241,6 +241,9 @@ def first_in_first_out(run: Run) -> Iterator[Finding]:
         (move for moves in run.moves.values() for move in moves), key=lambda move: int(move["seq"])
     )
     for move in moves:
+        if move["by"] == "found" and move["to"] == Status.QUEUED:
+            # The server died before the claim was safe, and its entry will be claimed again.
+            last = {lane: mark for lane, mark in last.items() if mark[1] != move["task"]}
         if move["by"] == "claim" and "entry" in move:
             entry = tuple(int(part) for part in move["entry"].split("-"))
             before, task = last.get(move["lane"], ((0,), ""))

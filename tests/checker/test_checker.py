@@ -126,6 +126,13 @@ def test_the_fence_holds_for_every_way_to_end(by: str, end: str) -> None:
     assert "no_stale_acceptance" in {finding.rule for finding in check(_with(STARTED, stale))}
 
 
+def test_a_claim_that_died_with_its_server_may_be_made_again() -> None:
+    found = _moved("running", "queued", "found")
+    again = CLAIMED | {"owner": "w/1"}
+    assert check(_with(CLAIMED, found, again)) == []
+    assert "first_in_first_out" in {finding.rule for finding in check(_with(CLAIMED, RECLAIMED, again))}
+
+
 def test_what_was_lost_with_the_power_may_be_lost() -> None:
     lost = _history(
         BEGUN, SUBMITTING, {"kind": "snapshot"}, CREATED, ACCEPTED, {"kind": "rolled_back"}, HEALED, ENDED
