@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from jobbers.client import new_id
     from jobbers.context import AttemptOver, CurrentTask, current_task
     from jobbers.core.policy import Retry, Unique
-    from jobbers.core.signals import Fail, Snooze
+    from jobbers.core.signals import Fail, Skip, Snooze
     from jobbers.core.spread import HashBy, Random, RoundRobin, Spread
     from jobbers.core.status import Status
     from jobbers.core.task import AttemptError, TaskRecord
-    from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, WaitTimeout
+    from jobbers.dag.nodes import product, zipped
+    from jobbers.errors import JobbersError, TaskCancelled, TaskFailed, TaskSkipped, WaitTimeout
     from jobbers.flow import Dag, Flow, chain, group
     from jobbers.handle import Progress, TaskHandle
     from jobbers.middleware import Call, Middleware
@@ -46,6 +47,7 @@ __all__ = [
     "RoundRobin",
     "RunHandle",
     "Settings",
+    "Skip",
     "Snooze",
     "Spread",
     "Status",
@@ -56,6 +58,7 @@ __all__ = [
     "TaskFailed",
     "TaskHandle",
     "TaskRecord",
+    "TaskSkipped",
     "TaskType",
     "Unique",
     "WaitTimeout",
@@ -63,6 +66,8 @@ __all__ = [
     "current_task",
     "group",
     "new_id",
+    "product",
+    "zipped",
 ]
 
 # At run time a name is imported when it is first used: `jobbers --help` and pytest's look for plugins need none.
@@ -77,6 +82,8 @@ _HOMES = {
     "NodeState": "jobbers.run",
     "RunHandle": "jobbers.run",
     "chain": "jobbers.flow",
+    "product": "jobbers.dag.nodes",
+    "zipped": "jobbers.dag.nodes",
     "group": "jobbers.flow",
     "Fail": "jobbers.core.signals",
     "FolderBlobStore": "jobbers.store.blobs",
@@ -90,12 +97,14 @@ _HOMES = {
     "Progress": "jobbers.handle",
     "Retry": "jobbers.core.policy",
     "Settings": "jobbers.settings",
+    "Skip": "jobbers.core.signals",
     "Snooze": "jobbers.core.signals",
     "Status": "jobbers.core.status",
     "Submitter": "jobbers.task_type",
     "SyncHandle": "jobbers.sync",
     "SyncPortal": "jobbers.sync",
     "TaskCancelled": "jobbers.errors",
+    "TaskSkipped": "jobbers.errors",
     "TaskFailed": "jobbers.errors",
     "TaskHandle": "jobbers.handle",
     "TaskRecord": "jobbers.core.task",

@@ -10,14 +10,15 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
 from jobbers.core import ids
-from jobbers.core.payload import pack, unpack
+from jobbers.core.payload import pack
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
-from jobbers.store.references import resolve
+from jobbers.store.maps import MAP_TYPE
+from jobbers.store.references import Resolver
 from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
 from jobbers.watcher import Watcher
@@ -46,6 +47,7 @@ class Client:
         self._settings = settings
         self._blobs = blobs
         self._watcher = Watcher(store)
+        self._resolver = Resolver(store.inspect, store.maps, blobs)
         self._sending = False
         self._waiting: list[tuple[TaskSpec, asyncio.Future[str]]] = []
         self._flush: asyncio.Task[None] | None = None
@@ -102,12 +104,11 @@ class Client:
             raise _unknown(task_id)
         return outcome
 
-    async def result_bytes(self, outcome: Outcome) -> bytes:
-        """The encoded result of a task or run that succeeded, from wherever it lies. Raises :class:`NotFound` if it is
-        gone."""
-        if outcome.type.startswith(RUN_TYPE):
-            output = unpack(outcome.result or b"")
-            return pack(await resolve(output, self.store.inspect.outcomes, self._blobs))
+    async def result_bytes(self, task_id: str, outcome: Outcome) -> bytes:
+        """The encoded result of a task, map or run that succeeded, from wherever it lies. Raises :class:`NotFound` if it
+        is gone."""
+        if outcome.type.startswith((RUN_TYPE, MAP_TYPE)):
+            return pack(await self._resolver.result(task_id, outcome))
         if outcome.blob is not None:
             return await self._blobs.get(outcome.blob)
         if outcome.result is None:

@@ -111,6 +111,12 @@ class TaskCancelled(JobbersError):
     code = "task_cancelled"
 
 
+class TaskSkipped(JobbersError):
+    """The task ended as *skipped*: nothing called for it, or it said so itself."""
+
+    code = "task_skipped"
+
+
 class WaitTimeout(JobbersError, TimeoutError):
     """The task did not end within the time that the caller was ready to wait."""
 

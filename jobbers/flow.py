@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from jobbers.client import Client, new_id
@@ -10,11 +10,15 @@ from jobbers.core import ids
 from jobbers.core.ids import check_id
 from jobbers.core.lanes import Lane, parse_lane
 from jobbers.core.payload import encode_arguments
+from jobbers.core.policy import HIGHEST_PRIORITY
 from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
-from jobbers.dag.graph import Graph, Node, Param
+from jobbers.dag.graph import Graph
+from jobbers.dag.nodes import MapNode, Node
 from jobbers.dag.plan import Plan, Planned, compile_graph
+from jobbers.dag.values import Param
 from jobbers.errors import ConfigError, InvalidInput
 from jobbers.run import RunHandle
+from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.task_type import TaskType
 
@@ -47,6 +51,24 @@ class Dag:
         :class:`InvalidArgument` for what the function would refuse, or a parent whose result is of another type.
         """
         return self.graph.node(task, *args, **kwargs)
+
+    def map(self, task: TaskType[..., Any], over: Any, *args: Any, **kwargs: Any) -> MapNode:
+        """Add one task for each item of a list or dict: another node's result, a parameter, or a constant; of several
+        with :func:`zipped` or :func:`product`. The item is the task's first argument; ``args`` and ``kwargs`` are the same
+        for all. Returns a node that stands for the list of all results, for a dict with the same keys. Raises like
+        :meth:`node`.
+        """
+        return self.graph.map(task, over, *args, **kwargs)
+
+    def switch(
+        self,
+        subject: Node | Param,
+        cases: Mapping[Any, Node | Sequence[Node]],
+        default: Node | Sequence[Node] = (),
+    ) -> None:
+        """Let only those nodes start whose case the result of another node, or a parameter, equals; those of ``default`` if
+        it is none of the cases. The others are skipped, with all that needs them."""
+        self.graph.switch(subject, cases, default)
 
     def check(self) -> None:
         """Refuse a graph that could not run. Raises :class:`InvalidInput`, which names the cycle if there is one."""
@@ -125,33 +147,46 @@ async def _launch(
     limit = _task_type(plan.tasks[0].task).max_payload
     envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run}, limit)
     nodes = [
-        StoredNode(it.id, it.name, it.task.name, it.parents, parse_lane(task.lane).queue)
+        StoredNode(it.id, it.name, task.type, it.parents, parse_lane(task.lane).queue, it.need, it.undoes)
         for it, task in zip(plan.tasks, tasks, strict=True)
     ]
     client = await get_client()
-    await client.store.runs.launch(
-        run, envelope, StoredPlan(plan.name, nodes, plan.output), tasks, len(plan.ends)
-    )
+    await client.store.runs.launch(run, envelope, StoredPlan(plan.name, nodes, plan.output, plan.ends), tasks)
     return RunHandle(run, get_client)
 
 
 def _launched(plan: Plan, planned: Planned) -> LaunchedTask:
     task = _task_type(planned.task)
     envelope = encode_arguments(
-        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload
+        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload, planned.extras
     )
     spread = task.policy.spread
-    queue = planned.queue or (
-        task.choose_queue(spread, planned.args, planned.kwargs) if spread else task.policy.queue
-    )
-    lane = Lane(queue, task.policy.priority)
+    if planned.queue or spread is None or planned.mapped:
+        queue = planned.queue or task.policy.queue
+    else:
+        queue = task.choose_queue(spread, planned.args, planned.kwargs)
+    # A map makes room for its own tasks, so it goes first.
+    lane = Lane(queue, HIGHEST_PRIORITY if planned.mapped else task.policy.priority)
     return LaunchedTask(
         planned.id,
-        task.name,
+        (MAP_TYPE if planned.mapped else "") + task.name,
         str(lane),
         envelope,
         planned.waits,
         planned.then,
         planned.name,
         planned.trigger.value,
+        _fields(planned),
+    )
+
+
+def _fields(planned: Planned) -> dict[str, str | int]:
+    fields: dict[str, str | int] = {
+        "need": planned.need,
+        "caught": int(planned.caught),
+        "undoes": planned.undoes,
+        "window": planned.window,
+    }
+    return {name: value for name, value in fields.items() if value} | (
+        {} if planned.enough is None else {"enough": planned.enough}
     )

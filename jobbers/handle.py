@@ -12,7 +12,7 @@ from jobbers.core.payload import unpack
 from jobbers.core.signature import Signature
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import TaskRecord
-from jobbers.errors import TaskCancelled, TaskFailed
+from jobbers.errors import TaskCancelled, TaskFailed, TaskSkipped
 
 R = TypeVar("R")
 
@@ -42,16 +42,18 @@ class TaskHandle(Generic[R]):
     async def result(self, timeout: float | None = None) -> R:
         """Wait for the task to end, for up to ``timeout`` seconds, and return what it returned.
 
-        Raises :class:`TaskFailed`, :class:`TaskCancelled`, :class:`WaitTimeout`, or :class:`NotFound` when the record or
-        the result has expired.
+        Raises :class:`TaskFailed`, :class:`TaskCancelled`, :class:`TaskSkipped`, :class:`WaitTimeout`, or
+        :class:`NotFound` when the record or the result has expired.
         """
         client = await self._client()
         outcome = await client.ending(self.id, timeout)
         if outcome.status is Status.SUCCEEDED:
-            value = unpack(await client.result_bytes(outcome))
+            value = unpack(await client.result_bytes(self.id, outcome))
             return cast(R, value if self._signature is None else self._signature.result.load(value))
         if outcome.status is Status.CANCELLED:
             raise TaskCancelled(f"task {self.id} was cancelled: {outcome.reason}")
+        if outcome.status is Status.SKIPPED:
+            raise TaskSkipped(f"task {self.id} was skipped: {outcome.reason}")
         record = await client.record(self.id)
         last = record.errors[-1] if record.errors else None
         detail = f": {last.type}: {last.message}" if last else ""

@@ -7,8 +7,9 @@ from typing import Any
 
 from jobbers.core.payload import unpack
 from jobbers.core.status import Status
-from jobbers.errors import TaskCancelled, TaskFailed
+from jobbers.errors import Conflict, TaskCancelled, TaskFailed
 from jobbers.handle import TaskHandle
+from jobbers.store.maps import MAP_TYPE, MapProgress
 from jobbers.store.runs import RevivedTask
 
 
@@ -16,7 +17,7 @@ from jobbers.store.runs import RevivedTask
 class NodeState:
     """Where a node of a run is: its name, its task, the task's type and queue, whom it waits for, and how it stands.
 
-    ``status`` is ``None`` when the task's record has expired.
+    ``status`` is ``None`` when the task's record has expired. ``items`` is how far a map is.
     """
 
     name: str
@@ -26,6 +27,7 @@ class NodeState:
     after: tuple[str, ...]
     status: Status | None
     reason: str | None = None
+    items: MapProgress | None = None
 
 
 class RunHandle(TaskHandle[Any]):
@@ -43,7 +45,7 @@ class RunHandle(TaskHandle[Any]):
         client = await self._client()
         outcome = await client.ending(self.id, timeout)
         if outcome.status is Status.SUCCEEDED:
-            return unpack(await client.result_bytes(outcome))
+            return unpack(await client.result_bytes(self.id, outcome))
         if outcome.status is Status.CANCELLED:
             raise TaskCancelled(f"run {self.id} was cancelled: {outcome.reason}")
         raise TaskFailed(
@@ -56,6 +58,8 @@ class RunHandle(TaskHandle[Any]):
         plan = await client.store.runs.plan(self.id)
         outcomes = await client.store.inspect.outcomes([node.id for node in plan.nodes])
         names = {node.id: node.name for node in plan.nodes}
+        maps = [node.id for node in plan.nodes if node.type.startswith(MAP_TYPE)]
+        items = dict(zip(maps, await client.store.maps.progress(maps), strict=True)) if maps else {}
         return [
             NodeState(
                 node.name,
@@ -65,6 +69,7 @@ class RunHandle(TaskHandle[Any]):
                 tuple(names[parent] for parent in node.parents),
                 outcome.status if outcome else None,
                 (outcome.reason or None) if outcome else None,
+                items.get(node.id),
             )
             for node, outcome in zip(plan.nodes, outcomes, strict=True)
         ]
@@ -73,26 +78,35 @@ class RunHandle(TaskHandle[Any]):
         """Give a run that failed or was cancelled another life: its nodes that did not succeed run again, each when what it
         waits for has ended; what the others returned is kept. Returns the names of those that run again.
 
-        Raises :class:`Conflict` when the run has not ended or has succeeded, :class:`NotFound` when it or a result that is
-        needed has expired.
+        Raises :class:`Conflict` when the run has not ended, has succeeded or has been undone by compensation,
+        :class:`NotFound` when it or a result that is needed has expired.
         """
-        nodes = await self.nodes()
-        again = [node for node in nodes if node.status is not Status.SUCCEEDED]
-        names = {node.name for node in again}
-        followers = {node.name: [other.id for other in again if node.name in other.after] for node in nodes}
-        ends = {node.name for node in nodes} - {name for node in nodes for name in node.after}
-        tasks = [
-            RevivedTask(node.id, 0, ())
-            if node.name not in names
-            else RevivedTask(
-                node.id,
-                len(names.intersection(node.after)),
-                [*followers[node.name], *([self.id] if node.name in ends else [])],
-            )
-            for node in nodes
-        ]
         client = await self._client()
-        await client.store.runs.revive(self.id, len(names & ends), tasks)
+        plan = await client.store.runs.plan(self.id)
+        outcomes = await client.store.inspect.outcomes([node.id for node in plan.nodes])
+        kept = {
+            node.id
+            for node, outcome in zip(plan.nodes, outcomes, strict=True)
+            if outcome is not None and outcome.status is Status.SUCCEEDED
+        }
+        if any(node.undoes and node.id in kept for node in plan.nodes):
+            raise Conflict(f"run {self.id} has been undone by its compensation: start the run anew")
+        again = [node for node in plan.nodes if node.id not in kept]
+        tasks = [
+            RevivedTask(
+                node.id,
+                len(set(node.parents) - kept),
+                [
+                    *(other.id for other in again if node.id in other.parents),
+                    *([self.id] if node.id in plan.ends else []),
+                ],
+                max(0, node.need - len(kept.intersection(node.parents))),
+            )
+            if node.id not in kept
+            else RevivedTask(node.id, 0, ())
+            for node in plan.nodes
+        ]
+        await client.store.runs.revive(self.id, len(set(plan.ends) - kept), tasks)
         return [node.name for node in again]
 
     def __repr__(self) -> str:

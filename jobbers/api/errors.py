@@ -40,6 +40,7 @@ ANSWERS: dict[str, Answer] = {
     "conflict": Answer(409),
     "task_failed": Answer(409),
     "task_cancelled": Answer(409),
+    "task_skipped": Answer(409),
     "wait_timeout": Answer(504),
     "out_of_memory": Answer(507, "the task server is at its memory limit"),
     "unknown_outcome": Answer(503, "no answer came from the task server: this may or may not have been done"),

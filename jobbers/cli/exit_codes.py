@@ -13,6 +13,7 @@ from jobbers.errors import (
     StoreError,
     TaskCancelled,
     TaskFailed,
+    TaskSkipped,
     UnknownTaskType,
     WaitTimeout,
 )
@@ -22,7 +23,7 @@ class ExitCode(IntEnum):
     """The exit codes."""
 
     OK = 0
-    NEGATIVE = 1  # the answer is no: the task failed or was cancelled, the doctor found something
+    NEGATIVE = 1  # the answer is no: the task did not succeed, the doctor found something
     USAGE = 2  # wrong options, wrong input, wrong settings, no such application
     NOT_FOUND = 3  # no such task, task type or offloaded result
     UNAVAILABLE = 4  # the server is away, refuses commands, or did not say what became of one
@@ -42,6 +43,7 @@ _CODES: dict[type[JobbersError], ExitCode] = {
     Conflict: ExitCode.CONFLICT,
     TaskFailed: ExitCode.NEGATIVE,
     TaskCancelled: ExitCode.NEGATIVE,
+    TaskSkipped: ExitCode.NEGATIVE,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobbers.core.policy import NO_RETRY, Policy, Retry
-from jobbers.core.signals import Fail, Snooze
+from jobbers.core.signals import Fail, Skip, Snooze
 from jobbers.core.status import Event
 
 UNKNOWN_TYPE_SNOOZES = 12
@@ -37,13 +37,15 @@ class HeartbeatMissed(Exception):
 
 
 def decide(policy: Policy, failures: int, error: BaseException, chance: float) -> Decision:
-    """Retry, snooze or fail after an attempt that raised ``error``.
+    """Retry, snooze, skip or fail after an attempt that raised ``error``.
 
     ``failures`` counts the attempts used up, this one included (crashes have a budget of their own and do not count);
     ``chance`` is uniform in [0, 1) and only used for jitter.
     """
     if isinstance(error, Snooze):
         return Decision(Event.SNOOZE, error.delay_ms, error.reason, report=False)
+    if isinstance(error, Skip):
+        return Decision(Event.SKIP, 0, error.reason, report=False)
     if isinstance(error, Fail):
         return Decision(Event.FAIL, 0, error.reason, report=True)
     rule = policy.retry

@@ -1,10 +1,10 @@
 """Arguments and results as msgpack (https://msgpack.org), readable from any language.
 
 Beyond msgpack's own types these travel as extension types: 1 datetime, 2 date, 3 time (all ISO 8601 text),
-4 timedelta (seconds as text), 5 UUID (16 bytes), 6 Decimal (text), 7 the result of another task (its id). Enums travel as
-their value, dataclasses and pydantic models as maps, sets and tuples as lists: the function's annotations bring them back
-(:mod:`jobbers.core.signature`).
-Nothing is ever pickled, and nothing is imported by a stored name.
+4 timedelta (seconds as text), 5 UUID (16 bytes), 6 Decimal (text), 7 the result of another task (its id; with ``!`` behind
+it how that failed), 8 the results of a map (their number, and the keys of a dict). Enums travel as their value, dataclasses
+and pydantic models as maps, sets and tuples as lists: the function's annotations bring them back
+(:mod:`jobbers.core.signature`). Nothing is ever pickled, and nothing is imported by a stored name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,9 +32,18 @@ _SCALARS = (str, int, float, bool, bytes, type(None))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ref:
-    """Stands for the result of another task of the same run."""
+    """Stands for the result of another task of the same run, or for how that failed."""
 
     id: str
+    error: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gathered:
+    """Stands for the results of the items that a node was mapped over: a list, or a dict with these keys."""
+
+    total: int
+    keys: tuple[Any, ...] | None = None
 
 
 _EXT_FROM: dict[int, Callable[[bytes], Any]] = {
@@ -43,8 +53,19 @@ _EXT_FROM: dict[int, Callable[[bytes], Any]] = {
     4: lambda data: timedelta(microseconds=int(data)),
     5: lambda data: UUID(bytes=data),
     6: lambda data: Decimal(data.decode()),
-    7: lambda data: Ref(data.decode()),
+    7: lambda data: Ref(data[:26].decode(), error=data[26:] == b"!"),
+    8: lambda data: _gathered(msgpack.unpackb(data, strict_map_key=False)),
 }
+
+
+def _gathered(parts: Any) -> Gathered:
+    match parts:
+        case [int(total), None] if total >= 0:
+            return Gathered(total)
+        case [int(total), list(keys)] if total == len(keys):
+            return Gathered(total, tuple(keys))
+        case _:
+            raise ValueError("not the results of a map")
 
 
 class Undecodable(ValueError):
@@ -52,11 +73,12 @@ class Undecodable(ValueError):
 
 
 class Envelope(NamedTuple):
-    """A task's decoded arguments and headers."""
+    """A task's decoded arguments and headers; ``extras`` is what a run's task needs besides."""
 
     args: list[Any]
     kwargs: dict[str, Any]
     headers: dict[str, str]
+    extras: Mapping[str, Any] = MappingProxyType({})
 
 
 def _default(value: Any) -> Any:
@@ -74,8 +96,8 @@ def _default(value: Any) -> Any:
         return msgpack.ExtType(5, value.bytes)
     if isinstance(value, Decimal):
         return msgpack.ExtType(6, str(value).encode())
-    if isinstance(value, Ref):
-        return msgpack.ExtType(7, value.id.encode())
+    if isinstance(value, Ref | Gathered):
+        return _stand_in(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Set):
@@ -87,6 +109,12 @@ def _default(value: Any) -> Any:
         return dict(value)
     what = "whole number of more than 64 bits" if isinstance(value, int) else type(value).__qualname__
     raise TypeError(f"a {what} cannot be encoded")
+
+
+def _stand_in(value: Ref | Gathered) -> msgpack.ExtType:
+    if isinstance(value, Ref):
+        return msgpack.ExtType(7, value.id.encode() + b"!" * value.error)
+    return msgpack.ExtType(8, msgpack.packb([value.total, value.keys]) or b"")
 
 
 def _ext_hook(code: int, data: bytes) -> Any:
@@ -148,10 +176,18 @@ def check_shape(value: Any, limit: int = MAX_DEPTH) -> None:
     raise PayloadTooLarge(f"nested deeper than {limit} levels (or holds itself): flatten it")
 
 
-def pack_envelope(args: list[Any], kwargs: dict[str, Any], headers: Mapping[str, str] | None) -> bytes:
-    """A task's arguments and headers as one opaque, versioned blob: ``[version, args, kwargs]`` or with headers fourth."""
-    if not (args or kwargs or headers):
+def pack_envelope(
+    args: list[Any],
+    kwargs: dict[str, Any],
+    headers: Mapping[str, str] | None,
+    extras: Mapping[str, Any] | None = None,
+) -> bytes:
+    """A task's arguments and headers as one opaque, versioned blob: ``[version, args, kwargs]``, with headers fourth and
+    extras fifth."""
+    if not (args or kwargs or headers or extras):
         return _EMPTY_ENVELOPE
+    if extras:
+        return pack([ENVELOPE_VERSION, args, kwargs, dict(headers or {}), dict(extras)])
     if headers:
         return pack([ENVELOPE_VERSION, args, kwargs, dict(headers)])
     return pack([ENVELOPE_VERSION, args, kwargs])
@@ -163,9 +199,10 @@ def encode_arguments(
     kwargs: Mapping[str, Any],
     headers: Mapping[str, str] | None,
     limit: int,
+    extras: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The envelope of a task. Raises :class:`PayloadTooLarge` above ``limit`` bytes, :class:`InvalidArgument`."""
-    envelope = pack_envelope(list(args), dict(kwargs), headers)
+    envelope = pack_envelope(list(args), dict(kwargs), headers, extras)
     if len(envelope) > limit:
         raise PayloadTooLarge(
             f"the arguments of task {task_type!r} take {len(envelope):,} bytes and the limit is {limit:,}: pass a "
@@ -182,6 +219,8 @@ def unpack_envelope(data: bytes) -> Envelope:
     match parts:
         case [int(), list(args), dict(kwargs)]:
             return Envelope(args, kwargs, {})
+        case [int(), list(args), dict(kwargs), dict(headers), dict(extras), *_]:
+            return Envelope(args, kwargs, headers, extras)
         case [int(), list(args), dict(kwargs), dict(headers), *_]:
             return Envelope(args, kwargs, headers)
         case _:

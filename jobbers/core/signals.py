@@ -6,7 +6,7 @@ from jobbers.core.durations import Duration, to_ms
 
 
 class Signal(Exception):
-    """Base of the three signals."""
+    """Base of the signals."""
 
 
 class Fail(Signal):
@@ -26,4 +26,13 @@ class Snooze(Signal):
     def __init__(self, delay: Duration, reason: str = "snoozed by the task") -> None:
         super().__init__(reason)
         self.delay_ms = to_ms(delay, "the delay of Snooze")
+        self.reason = reason
+
+
+class Skip(Signal):
+    """``raise Skip("nothing new")``: end as skipped. In a run, what needs this task's result is skipped with it, and the
+    run does not fail by it."""
+
+    def __init__(self, reason: str = "skipped by the task") -> None:
+        super().__init__(reason)
         self.reason = reason

@@ -41,6 +41,7 @@ class Event(StrEnum):
     JOIN = "join"
     RETRY = "retry"
     SNOOZE = "snooze"
+    SUSPEND = "suspend"
     RELEASE = "release"
     RECLAIM = "reclaim"
     FAIL = "fail"
@@ -72,11 +73,12 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.JOIN: _row(Status.SUCCEEDED, Status.BLOCKED),  # a run whose tasks have ended: no worker has it
     Event.RETRY: _row(Status.SCHEDULED, Status.RUNNING),
     Event.SNOOZE: _row(Status.SCHEDULED, Status.RUNNING),
+    Event.SUSPEND: _row(Status.BLOCKED, Status.RUNNING),  # it waits for tasks that it has started
     Event.RELEASE: _row(Status.QUEUED, Status.RUNNING),
     Event.RECLAIM: _row(Status.QUEUED, Status.RUNNING),
     Event.FAIL: _row(Status.FAILED, Status.RUNNING, Status.BLOCKED),
     Event.EXPIRE: _row(Status.FAILED, Status.SCHEDULED, Status.QUEUED),
-    Event.SKIP: _row(Status.SKIPPED, Status.BLOCKED),
+    Event.SKIP: _row(Status.SKIPPED, Status.BLOCKED, Status.RUNNING),
     Event.CANCEL: _row(Status.CANCELLED, Status.BLOCKED, Status.SCHEDULED, Status.QUEUED, Status.RUNNING),
     Event.REQUEUE: _row(Status.QUEUED, Status.FAILED, Status.CANCELLED),
     Event.REVIVE: _row(Status.BLOCKED, Status.FAILED, Status.CANCELLED, Status.SKIPPED),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobbers.dag.graph import Graph, TaskLike
+from jobbers.dag.graph import Graph
+from jobbers.dag.nodes import TaskLike
 from jobbers.errors import InvalidInput
 
 

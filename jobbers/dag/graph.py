@@ -3,86 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from jobbers.core.names import check_name
-from jobbers.core.signature import Signature
+from jobbers.dag.nodes import MapNode, Node, NodeError, Over, TaskLike, Trigger
+from jobbers.dag.values import ITEM, Param, Placeholder, fits, is_pending, placeholders, shown
 from jobbers.errors import InvalidArgument, InvalidInput
 
+AnyNode = TypeVar("AnyNode", bound=Node)
 MAX_NODES = 1000
 """What one call to the server may create."""
-
-
-class TaskLike(Protocol):
-    """What a node needs of a task type."""
-
-    name: str
-    signature: Signature
-
-
-class Trigger(StrEnum):
-    """When a node may start: when all that it waits for have succeeded, or when all have ended, however they did."""
-
-    ALL_SUCCEEDED = "all_succeeded"
-    ALL_DONE = "all_done"
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A value that each run gives; stands in an argument's place."""
-
-    name: str
-
-
-@dataclass(eq=False)
-class Node:
-    """One task of a graph. Passed as an argument to another node it stands for its result, and makes that one wait."""
-
-    graph: Graph
-    task: TaskLike
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    name: str
-    trigger: Trigger = Trigger.ALL_SUCCEEDED
-    queue: str | None = None
-    earlier: list[Node] = field(default_factory=list)
-
-    def named(self, name: str) -> Node:
-        """Give it another name than its task type's. Raises :class:`InvalidInput` for one that is taken."""
-        self.graph.rename(self, check_name(name, "the name of a node"))
-        return self
-
-    def after(self, *nodes: Node) -> Node:
-        """Start only when these have ended, too, though nothing of theirs is needed."""
-        self.graph.own(nodes)
-        self.earlier += nodes
-        return self
-
-    def on(self, queue: str) -> Node:
-        """Send it to this queue instead of its task type's. Raises :class:`InvalidName`."""
-        self.queue = check_name(queue, "the queue")
-        return self
-
-    def when(self, trigger: Trigger | str) -> Node:
-        """Choose when it may start, a :class:`Trigger`. With ``all_done`` what did not succeed has the result ``None``."""
-        try:
-            self.trigger = Trigger(trigger)
-        except ValueError:
-            known = ", ".join(Trigger)
-            raise InvalidInput(f"there is no trigger {str(trigger)[:80]!r}; there are {known}") from None
-        return self
-
-    @property
-    def parents(self) -> list[Node]:
-        """What it waits for, each once: first those whose results it takes."""
-        taken = [it for it in placeholders((self.args, self.kwargs)) if isinstance(it, Node)]
-        return list(dict.fromkeys([*taken, *self.earlier]))
-
-    def __repr__(self) -> str:
-        return f"<Node {self.name}>"
 
 
 class Graph:
@@ -104,12 +35,54 @@ class Graph:
 
         Raises :class:`InvalidArgument` for what the function would refuse, or a parent whose result is of another type.
         """
+        self._check(task, args, kwargs)
+        return self._added(Node(self, task, args, kwargs, self._free_name(task.name)))
+
+    def map(self, task: TaskLike, over: Any, *args: Any, **kwargs: Any) -> MapNode:
+        """Add one task for each item of ``over``: a node or a parameter that is a list or a dict, a list of either, or
+        :func:`zipped` or :func:`product` of several. The item is the first argument, or the first ones; ``args`` and
+        ``kwargs`` are the same for all. Raises like :meth:`node`.
+        """
+        wanted = over if isinstance(over, Over) else Over("each", (over,))
+        for source in wanted.sources:
+            if not isinstance(source, Placeholder | Mapping | Sequence) or isinstance(source, str | bytes):
+                raise InvalidArgument(
+                    f"a map goes over a list, a dict, a node or a parameter, got a {type(source).__name__}"
+                )
+        if not wanted.sources:
+            raise InvalidInput("a map over nothing: give it at least one list")
+        self._check(task, (*(ITEM for _ in wanted.sources), *args), kwargs)
+        self.own(it for it in placeholders(wanted.sources) if isinstance(it, Node))
+        return self._added(MapNode(self, task, args, kwargs, self._free_name(task.name), over=wanted))
+
+    def switch(
+        self,
+        subject: Node | Param,
+        cases: Mapping[Any, Node | Sequence[Node]],
+        default: Node | Sequence[Node] = (),
+    ) -> None:
+        """Of several nodes let those start whose case the result of another node, or a parameter, equals; those of
+        ``default`` if it is none of the cases. The others are skipped, with all that needs them."""
+        for value, nodes in cases.items():
+            for node in _several(nodes):
+                node.only_if(subject, equals=value)
+        for node in _several(default):
+            node.unless(subject, one_of=list(cases))
+
+    def _check(self, task: TaskLike, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         if len(self.nodes) >= MAX_NODES:
             raise InvalidInput(f"graph {self.name!r} has {MAX_NODES} nodes, and no more fit into one run")
-        self.own(it for it in placeholders((args, kwargs)) if isinstance(it, Node))
+        taken = placeholders((args, kwargs))
+        self.own(
+            it.node if isinstance(it, NodeError) else it for it in taken if isinstance(it, Node | NodeError)
+        )
         for name, value in task.signature.check(args, kwargs, pending=is_pending):
             _check_result(task, name, value)
-        node = Node(self, task, args, kwargs, self._free_name(task.name))
+
+    def _added(self, node: AnyNode) -> AnyNode:
+        for handled in node.handles:
+            handled.may_fail()
+            node.when(Trigger.ANY_FAILED)
         self.nodes.append(node)
         self._named[node.name] = node
         return node
@@ -138,7 +111,7 @@ class Graph:
         loaded = dict(values)
         for node in self.nodes:
             checkers = {parameter.name: parameter.checker for parameter in node.task.signature.parameters}
-            for argument, pending in node.task.signature.check(node.args, node.kwargs, pending=is_pending):
+            for argument, pending in node.task.signature.check(*_called_with(node), pending=is_pending):
                 if isinstance(pending, Param) and pending.name in values and argument in checkers:
                     try:
                         loaded[pending.name] = checkers[argument].load(values[pending.name])
@@ -163,8 +136,8 @@ class Graph:
                 )
 
     def ordered(self) -> list[Node]:
-        """The nodes, each behind all that it waits for. Raises :class:`InvalidInput` for an empty graph or a cycle, which
-        it names.
+        """The nodes, each behind all that it waits for. Raises :class:`InvalidInput` for an empty graph, a cycle, which it
+        names, or a node that waits for more successes than it has parents.
 
         Source of the algorithm: A. B. Kahn, *Topological sorting of large networks*, 1962.
         """
@@ -182,53 +155,34 @@ class Graph:
             for parents in waiting.values():
                 parents.difference_update(ready)
             order += ready
+        for node in order:
+            if node.need > len(node.parents):
+                raise InvalidInput(
+                    f"node {node.name!r} starts when {node.need} have succeeded, and waits for {len(node.parents)}"
+                )
         return order
 
 
-def placeholders(value: Any) -> Iterator[Node | Param]:
-    """Every node and parameter inside a value, from left to right."""
-    if isinstance(value, Node | Param):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from placeholders(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from placeholders(item)
+def _called_with(node: Node) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    items = (ITEM for _ in node.over.sources) if isinstance(node, MapNode) else ()
+    return (*items, *node.args), node.kwargs
 
 
-def is_pending(value: Any) -> bool:
-    """Whether a value is not known before a run."""
-    return next(placeholders(value), None) is not None
+def _several(nodes: Node | Sequence[Node]) -> Iterator[Node]:
+    yield from [nodes] if isinstance(nodes, Node) else nodes
 
 
 def _check_result(task: TaskLike, parameter: str, value: Any) -> None:
     """A plain annotation against the plain annotation of what is passed; what is not plain shows when it runs."""
-    if not isinstance(value, Node):
+    if not isinstance(value, Node) or isinstance(value, MapNode):
         return
     wanted, given = task.signature.annotation(parameter), value.task.signature.annotation("return")
     if not fits(given, wanted):
         raise InvalidArgument(
-            f"argument {parameter!r} of task {task.name!r} is annotated {_shown(wanted)}, and node {value.name!r} "
-            f"returns {_shown(given)}",
+            f"argument {parameter!r} of task {task.name!r} is annotated {shown(wanted)}, and node {value.name!r} "
+            f"returns {shown(given)}",
             parameter,
         )
-
-
-_PLAIN = (int, float, str, bytes, bool, list, dict, type(None), None)
-
-
-def fits(given: Any, wanted: Any) -> bool:
-    """Whether a value of one annotation may be one of another, as far as plain annotations tell."""
-    if given not in _PLAIN or wanted not in _PLAIN:
-        return True
-    if (given or type(None)) is (wanted or type(None)):
-        return True
-    return given is int and wanted is float
-
-
-def _shown(annotation: Any) -> str:
-    return getattr(annotation, "__name__", str(annotation))
 
 
 def _cycle(waiting: Mapping[Node, set[Node]]) -> list[Node]:

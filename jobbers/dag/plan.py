@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobbers.core.payload import Ref
-from jobbers.dag.graph import Graph, Node, Param, TaskLike, Trigger
+from jobbers.dag.graph import Graph
+from jobbers.dag.nodes import MapNode, Node, NodeError, TaskLike, Trigger
+from jobbers.dag.values import Param
 from jobbers.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One task of a run. ``waits`` is for how many others it waits; ``then`` are the ids of those that wait for it."""
+    """One task of a run. ``then`` are the ids of those that it tells of its end; ``need`` is how many of its parents must
+    succeed, where that is what it waits for; ``caught`` says that its failure is provided for; ``undoes`` is the id of the
+    task that it makes good for; ``extras`` travels beside its arguments."""
 
     id: str
     name: str
@@ -23,6 +27,13 @@ class Planned:
     trigger: Trigger
     parents: list[str]
     queue: str | None = None
+    need: int = 0
+    caught: bool = False
+    undoes: str = ""
+    mapped: bool = False
+    window: int = 0
+    enough: int | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
     then: list[str] = field(default_factory=list)
 
     @property
@@ -34,7 +45,7 @@ class Planned:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. ``output`` is what it returns, with a :class:`Ref` wherever a task's result belongs; ``ends`` are the
-    tasks for which nobody else waits: when they have ended, the run has."""
+    tasks that tell the run itself: when they have ended, everything has."""
 
     id: str
     name: str
@@ -56,38 +67,86 @@ def compile_graph(
     _check_params(graph, params)
     order = graph.ordered()
     ids = {node: make_id() for node in order}
-
-    def filled(value: Any) -> Any:
-        match value:
-            case Node():
-                return Ref(ids[value])
-            case Param():
-                return params[value.name]
-            case Mapping():
-                return {key: filled(item) for key, item in value.items()}
-            case list() | tuple():
-                return [filled(item) for item in value]
-            case _:
-                return value
-
-    tasks: dict[Node, Planned] = {}
+    parents, ends = _edges(order)
+    tasks = {node: _planned(node, ids, params, parents[node]) for node in order}
     for node in order:
-        args, kwargs = filled(node.args), filled(node.kwargs)
-        node.task.signature.check(args, kwargs, pending=_holds_ref)
-        parents = [ids[parent] for parent in node.parents]
-        tasks[node] = Planned(
-            ids[node], node.name, node.task, args, kwargs, node.trigger, parents, node.queue
-        )
-        for parent in node.parents:
+        for parent in parents[node]:
             tasks[parent].then.append(ids[node])
-    ends = [node for node in order if not tasks[node].then]
     for node in ends:
         tasks[node].then.append(run_id)
     if output is None:
-        output = ends[0] if len(ends) == 1 else {node.name: node for node in ends}
+        last = _last(order, parents)
+        output = last[0] if len(last) == 1 else {node.name: node for node in last}
     return Plan(
-        run_id, graph.name, dict(params), list(tasks.values()), [ids[node] for node in ends], filled(output)
+        run_id,
+        graph.name,
+        dict(params),
+        list(tasks.values()),
+        [ids[node] for node in ends],
+        _filled(output, ids, params),
     )
+
+
+def _edges(order: Sequence[Node]) -> tuple[dict[Node, list[Node]], list[Node]]:
+    """Whom each node waits for, and which nodes the run waits for: those for which nobody else does, and those whose
+    followers may start, and end, before them. Compensation waits for all of these, and goes backwards."""
+    parents = {node: node.parents for node in order}
+    hurried = {node: True for node in order if node.undoes is None}
+    for node in hurried:
+        for parent in parents[node]:
+            hurried[parent] &= bool(node.need)
+    ends = [node for node, all_hurry in hurried.items() if all_hurry]
+    places = {node: place for place, node in enumerate(order)}
+    backward = (node for node in order if node.undoes is not None)
+    for node in sorted(backward, key=lambda node: places[node.undoes or node], reverse=True):
+        parents[node] = list(dict.fromkeys([*parents[node], *ends]))
+        ends = [node]
+    return parents, ends
+
+
+def _last(order: Sequence[Node], parents: Mapping[Node, Sequence[Node]]) -> list[Node]:
+    """The nodes whose results a run returns: those that nobody else takes, but for compensation and handlers of errors."""
+    forward = {node: bool(node.handles) for node in order if node.undoes is None}
+    followed = {parent for node, handles in forward.items() if not handles for parent in parents[node]}
+    last = [node for node in forward if node not in followed]
+    return [node for node in last if not forward[node]] or last
+
+
+def _planned(
+    node: Node, ids: Mapping[Node, str], params: Mapping[str, Any], parents: Sequence[Node]
+) -> Planned:
+    args, kwargs = _filled(node.args, ids, params), _filled(node.kwargs, ids, params)
+    extras: dict[str, Any] = {}
+    if node.conditions:
+        extras["if"] = [
+            [_filled(it.subject, ids, params), it.test.value, it.wanted] for it in node.conditions
+        ]
+    planned = Planned(
+        ids[node], node.name, node.task, args, kwargs, node.trigger, [ids[parent] for parent in parents], node.queue,
+        node.need, node.caught, ids[node.undoes] if node.undoes else "", extras=extras,
+    )  # fmt: skip
+    if not isinstance(node, MapNode):
+        if node.takes_params:  # all else was checked when the node was added
+            node.task.signature.check(args, kwargs, pending=_holds_ref)
+        return planned
+    extras["each"] = [node.over.how, _filled(node.over.sources, ids, params), node.queue]
+    return replace(planned, mapped=True, window=node.window, enough=node.enough)
+
+
+def _filled(value: Any, ids: Mapping[Node, str], params: Mapping[str, Any]) -> Any:
+    match value:
+        case Node():
+            return Ref(ids[value])
+        case NodeError():
+            return Ref(ids[value.node], error=True)
+        case Param():
+            return params[value.name]
+        case Mapping():
+            return {key: _filled(item, ids, params) for key, item in value.items()}
+        case list() | tuple():
+            return [_filled(item, ids, params) for item in value]
+        case _:
+            return value
 
 
 def _check_params(graph: Graph, params: Mapping[str, Any]) -> None:

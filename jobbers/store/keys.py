@@ -9,6 +9,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:args:<id>            | string | the envelope when it is too long for a compact hash; expires with the record |
 | K:result:<id>          | string | the result when it is too long for a compact hash; expires with the record   |
 | K:errors:<id>          | list   | one error report per failed attempt, capped; expires with the record         |
+| K:items:<id>           | hash   | what the tasks of a map returned, by index; expires with the map's record    |
+| K:open:<id>            | set    | the tasks of a map that are under way                                        |
 | K:lane:<queue>:<prio>  | stream | ids that are ready; an entry is deleted by the claim                         |
 | K:lanes                | set    | lanes that ever held a task                                                  |
 | K:due                  | zset   | id by the ms at which it is due                                              |
@@ -41,6 +43,8 @@ SHARD_KEYS: dict[str, str] = {
     "args": ":args:",
     "result": ":result:",
     "errors": ":errors:",
+    "items": ":items:",
+    "open": ":open:",
     "lane": ":lane:",
     "lanes": ":lanes",
     "due": ":due",
@@ -69,6 +73,7 @@ FIELDS = (
     "attempt", "owner", "started", "crashes", "snoozes", "due", "gated", "deadline", "unique", "watch",
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
+    "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -76,8 +81,13 @@ scope's first letter and the key, ``watch`` the inboxes to tell, ``blob`` the na
 call cancelled or requeued it and from what status. Times are ms of the server's clock.
 
 A task of a run has the ``run`` and its ``node``'s name there; ``waits`` says for how many others it waits, ``next`` lists
-those that wait for it, ``trigger`` when it may start, ``cause`` which task first went wrong before it. A run's own record
-has its ``plan``, lists its tasks as ``parts``, and its ``output`` is what it returns, with references to results."""
+those that wait for it, ``trigger`` when it may start, ``need`` how many of its parents must still succeed where that
+counts, ``cause`` which task first went wrong before it, ``missed`` 1 when a branch that leads to it was not taken,
+``caught`` 1 when its failure is provided for, ``undoes`` the task that it makes good for. A run's own record has its
+``plan``, lists its tasks as ``parts``, and its ``output`` is what it returns, with references to results.
+
+A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
+must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``."""
 
 
 def shard_prefix(namespace: str, shard: int) -> str:
@@ -120,6 +130,14 @@ class ShardKeys:
     def errors(self, task_id: str) -> str:
         """A task's error reports."""
         return f"{self.prefix}{SHARD_KEYS['errors']}{task_id}"
+
+    def items(self, task_id: str) -> str:
+        """What the tasks of a map returned."""
+        return f"{self.prefix}{SHARD_KEYS['items']}{task_id}"
+
+    def open(self, task_id: str) -> str:
+        """The tasks of a map that are under way."""
+        return f"{self.prefix}{SHARD_KEYS['open']}{task_id}"
 
     def lane(self, lane: object) -> str:
         """The stream of a lane."""

@@ -1,35 +1,85 @@
-"""Puts the results of other tasks in the places that refer to them."""
+"""Puts the results of other tasks, and how they failed, in the places that refer to them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobbers.core.payload import Ref, Undecodable, unpack
+from jobbers.core.payload import Gathered, Ref, Undecodable, unpack
 from jobbers.core.status import Status
 from jobbers.errors import NotFound
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import InspectStore, Outcome
+from jobbers.store.maps import MapStore
+from jobbers.store.runs import RUN_TYPE
 
-Read = Callable[[Sequence[str]], Awaitable[list[Outcome | None]]]
-"""How outcomes are read: :meth:`InspectStore.outcomes`, or :meth:`SharedReads.outcomes`."""
 
+class Resolver:
+    """Reads what is referred to. Reads that start at the same moment go to the server together."""
 
-async def resolve(value: Any, read: Read, blobs: BlobStore) -> Any:
-    """``value`` with results instead of references; ``None`` for a task that did not succeed.
+    def __init__(self, inspect: InspectStore, maps: MapStore, blobs: BlobStore) -> None:
+        self._inspect = inspect
+        self._maps = maps
+        self._blobs = blobs
+        self._shared = SharedReads(inspect)
 
-    Raises :class:`NotFound` when a task or its result is gone, or cannot be read.
-    """
-    ids = list(dict.fromkeys(_references(value)))
-    if not ids:
-        return value
-    outcomes = await read(ids)
-    results = {
-        task_id: await _result(task_id, outcome, blobs)
-        for task_id, outcome in zip(ids, outcomes, strict=True)
-    }
-    return _filled(value, results)
+    async def resolve(self, value: Any) -> Any:
+        """``value`` with results instead of references; ``None`` for a task that did not succeed.
+
+        Raises :class:`NotFound` when a task or its result is gone, or cannot be read.
+        """
+        references = list(dict.fromkeys(_references(value)))
+        if not references:
+            return value
+        ids = [it.id for it in references if not it.error]
+        found: dict[Ref, Any] = {}
+        if ids:
+            outcomes = await self._shared.outcomes(ids)
+            for task_id, outcome in zip(ids, outcomes, strict=True):
+                found[Ref(task_id)] = await self._value(task_id, outcome)
+        for it in references:
+            if it.error:
+                found[it] = await self._error(it.id)
+        return _filled(value, found)
+
+    async def result(self, task_id: str, outcome: Outcome) -> Any:
+        """What a task, a map or a run that succeeded returned. Raises :class:`NotFound`."""
+        packed = await self._blobs.get(outcome.blob) if outcome.blob else outcome.result
+        if packed is None:
+            raise NotFound(f"the result of task {task_id} is gone: it has expired")
+        value = _unpacked(task_id, packed)
+        if isinstance(value, Gathered):
+            return await self._gathered(task_id, value)
+        return await self.resolve(value) if outcome.type.startswith(RUN_TYPE) else value
+
+    async def _value(self, task_id: str, outcome: Outcome | None) -> Any:
+        if outcome is None:
+            raise NotFound(f"the result of task {task_id} is gone: its record has expired")
+        return await self.result(task_id, outcome) if outcome.status is Status.SUCCEEDED else None
+
+    async def _gathered(self, map_id: str, results: Gathered) -> Any:
+        values: list[Any] = []
+        async for chunk in self._maps.results(map_id, results.total):
+            values += [None if item is None else await self._item(map_id, item) for item in chunk]
+        return values if results.keys is None else dict(zip(results.keys, values, strict=True))
+
+    async def _item(self, map_id: str, stored: bytes) -> Any:
+        where, _, data = stored.partition(b" ")
+        return _unpacked(map_id, await self._blobs.get(data.decode()) if where == b"blob" else data)
+
+    async def _error(self, task_id: str) -> dict[str, str] | None:
+        (record,) = await self._inspect.records([task_id], brief=True)
+        if record is None:
+            raise NotFound(f"how task {task_id} failed is gone: its record has expired")
+        if record.status not in (Status.FAILED, Status.CANCELLED):
+            return None
+        last = record.errors[-1] if record.errors else None
+        return {
+            "reason": record.reason or record.status,
+            "type": last.type if last else "",
+            "message": last.message if last else "",
+        }
 
 
 class SharedReads:
@@ -54,24 +104,17 @@ class SharedReads:
         return dict(zip(wanted, await self._inspect.outcomes(wanted), strict=True))
 
 
-async def _result(task_id: str, outcome: Outcome | None, blobs: BlobStore) -> Any:
-    if outcome is None:
-        raise NotFound(f"the result of task {task_id} is gone: its record has expired")
-    if outcome.status is not Status.SUCCEEDED:
-        return None
-    packed = await blobs.get(outcome.blob) if outcome.blob else outcome.result
-    if packed is None:
-        raise NotFound(f"the result of task {task_id} is gone: it has expired")
+def _unpacked(task_id: str, packed: bytes) -> Any:
     try:
         return unpack(packed)
     except Undecodable:
         raise NotFound(f"the result of task {task_id} is lost: what is stored cannot be read") from None
 
 
-def _references(value: Any) -> Iterator[str]:
+def _references(value: Any) -> Iterator[Ref]:
     match value:
         case Ref():
-            yield value.id
+            yield value
         case Mapping():
             for item in value.values():
                 yield from _references(item)
@@ -80,13 +123,13 @@ def _references(value: Any) -> Iterator[str]:
                 yield from _references(item)
 
 
-def _filled(value: Any, results: Mapping[str, Any]) -> Any:
+def _filled(value: Any, found: Mapping[Ref, Any]) -> Any:
     match value:
         case Ref():
-            return results[value.id]
+            return found[value]
         case Mapping():
-            return {key: _filled(item, results) for key, item in value.items()}
+            return {key: _filled(item, found) for key, item in value.items()}
         case list() | tuple():
-            return [_filled(item, results) for item in value]
+            return [_filled(item, found) for item in value]
         case _:
             return value

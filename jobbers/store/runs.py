@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jobbers.core.ids import shard_of
@@ -19,7 +20,7 @@ RUN_TYPE = "run."
 
 
 class LaunchedTask(NamedTuple):
-    """One task of a run, as the server gets it: ``then`` are the ids to tell of its end."""
+    """One task of a run, as the server gets it: ``then`` are the ids to tell of its end, ``fields`` more of its record."""
 
     id: str
     type: str
@@ -29,35 +30,41 @@ class LaunchedTask(NamedTuple):
     then: Sequence[str]
     node: str
     trigger: str
+    fields: Mapping[str, str | int] = MappingProxyType({})
 
 
 class RevivedTask(NamedTuple):
-    """One task of a run that gets another life: for how many others it waits now, and the ids to tell of its end; none for
-    one that has succeeded and is kept."""
+    """One task of a run that gets another life: for how many others it waits now, the ids to tell of its end, none for one
+    that has succeeded and is kept; and how many of its parents must succeed, where it starts with that."""
 
     id: str
     waits: int
     then: Sequence[str]
+    need: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredNode:
-    """A node of a stored plan. ``parents`` are ids, ``queue`` is where it was sent."""
+    """A node of a stored plan. ``parents`` are ids, ``queue`` is where it was sent, ``need`` is how many of its parents
+    must succeed, where it starts with that; ``undoes`` is the task that it makes good for."""
 
     id: str
     name: str
     type: str
     parents: Sequence[str]
     queue: str = ""
+    need: int = 0
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """What a run is made of, and what it returns (with references)."""
+    """What a run is made of, what it returns (with references), and the ids of the nodes that tell it of their end."""
 
     name: str
     nodes: Sequence[StoredNode]
     output: Any
+    ends: Sequence[str] = ()
 
 
 class RunStore:
@@ -71,16 +78,21 @@ class RunStore:
         return self._shards[shard_of(run_id, len(self._shards))]
 
     async def launch(
-        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], ends: int
+        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask]
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone."""
-        nodes = [[node.id, node.name, node.type, list(node.parents), node.queue] for node in plan.nodes]
+        nodes = [
+            [node.id, node.name, node.type, list(node.parents), node.queue, node.need, node.undoes]
+            for node in plan.nodes
+        ]
+        stored = pack([plan.name, nodes, list(plan.ends)])
         args: list[Argument] = [
-            run_id, RUN_TYPE + plan.name, envelope, pack([plan.name, nodes]), pack(plan.output), ends,
+            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends),
         ]  # fmt: skip
         for task in tasks:
             args += (
                 task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
+                " ".join(f"{name}={value}" for name, value in task.fields.items()),
             )  # fmt: skip
         await self._gateway.run("launch", self._keys(run_id).prefix, args)
 
@@ -92,7 +104,7 @@ class RunStore:
         """
         args: list[Argument] = [run_id, secrets.token_hex(4), waits]
         for task in tasks:
-            args += (task.id, task.waits, " ".join(task.then))
+            args += (task.id, task.waits, " ".join(task.then), task.need or "")
         word, where = await self._gateway.run("revive", self._keys(run_id).prefix, args)
         match word:
             case b"run":
@@ -111,7 +123,7 @@ class RunStore:
         place = self._keys(run_id).task(run_id)
         plan, output = await self._gateway.command("HMGET", place, "plan", "output")
         try:
-            name, nodes = unpack(plan or b"")
-            return StoredPlan(name, [StoredNode(*node) for node in nodes], unpack(output or b""))
+            name, nodes, ends = unpack(plan or b"")
+            return StoredPlan(name, [StoredNode(*node) for node in nodes], unpack(output or b""), ends)
         except (Undecodable, TypeError, ValueError):
             raise NotFound(f"there is no run {run_id}: it never was, or its record has expired") from None

@@ -19,11 +19,15 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
+    "skip", "expand", "suspend",
 )  # fmt: skip
 
 
-GROWING = frozenset({"submit", "requeue", "launch", "revive"})
+GROWING = frozenset({"submit", "requeue", "launch", "revive", "expand"})
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
+
+LIBRARY = ("_lib.lua", "_ends.lua")
+"""The helpers, in the order in which they are put before a script."""
 
 Name = TypeVar("Name", bound=str)
 
@@ -47,7 +51,8 @@ def load(name: str, *, manual_clock: bool = False, flags: bool = False) -> Scrip
     folder = files("jobbers.store") / "lua"
     parts = ("_manual_clock.lua", f"{name}.lua") if manual_clock else (f"{name}.lua",)
     body = "\n".join((folder / part).read_text() for part in parts)
-    body = f"{_helpers((folder / '_lib.lua').read_text(), body)}\n\n{body}"
+    library = "\n".join((folder / part).read_text() for part in LIBRARY)
+    body = f"{_helpers(library, body)}\n\n{body}"
     text = f"{_prelude(body)}\n\n{body}"
     if flags:
         text = f"#!lua{'' if name in GROWING else ' flags=allow-oom'}\n{text}"
@@ -64,17 +69,20 @@ def _helpers(library: str, body: str) -> str:
     """The helpers that a script uses, directly or through others, in their order.
 
     A script makes its helpers and tables anew at every call, so what it does not use costs every caller time. A helper
-    is a paragraph of the library, or several up to the next ``local`` at the start of a line.
+    is a paragraph of the library.
     """
-    helpers = re.split(r"\n\n(?=(?:--.*\n)*local )", library)[1:]
-    used = body
-    kept: list[str] = []
-    for helper in reversed(helpers):
-        names = re.findall(r"^local (?:function )?(\w+)", helper, re.MULTILINE)
-        if any(re.search(rf"\b{name}\b", used) for name in names):
-            kept.insert(0, helper)
-            used = f"{helper}\n{used}"
-    return "\n\n".join(kept)
+    helpers = re.split(r"\n\n(?=(?:--.*\n)*(?:local |function ))", library)[1:]
+    names = [
+        re.findall(r"^(?:local )?(?:function )?(\w+) ?[=(,]", helper, re.MULTILINE) for helper in helpers
+    ]
+    kept: set[int] = set()
+    fresh = [body]
+    while fresh:  # a helper may use one that stands behind it
+        used = set(re.findall(r"\w+", re.sub("--.*", "", "\n".join(fresh))))
+        found = {number for number, of in enumerate(names) if used.intersection(of)} - kept
+        fresh = [helpers[number] for number in found]
+        kept |= found
+    return "\n\n".join(helpers[number] for number in sorted(kept))
 
 
 def _prelude(body: str) -> str:

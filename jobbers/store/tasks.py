@@ -57,6 +57,15 @@ class Retrial(NamedTuple):
     report: bytes
 
 
+class Skipping(NamedTuple):
+    """An execution that ended the task as skipped."""
+
+    id: str
+    owner: str
+    retention_ms: int
+    reason: str
+
+
 class Postponement(NamedTuple):
     """An execution that is put back for ``delay_ms`` without using an attempt."""
 
@@ -196,6 +205,10 @@ class TaskStore:
         """Put back with a delay, using no attempt. Returns the ids that were refused."""
         return await self._ids("snooze", shard, _flat(done), patience)
 
+    async def skip(self, shard: int, done: Sequence[Skipping], patience: float | None = None) -> list[str]:
+        """End tasks as skipped. Returns the ids that were refused."""
+        return await self._ids("skip", shard, _flat(done), patience)
+
     async def release(
         self, held: Iterable[tuple[str, str]], reason: str, patience: float | None = None
     ) -> list[str]:
@@ -329,4 +342,14 @@ def _claimed(owner: str, reply: list[Any]) -> Taken:
     return tasks
 
 
-__all__ = ["Beat", "Disconnected", "Failure", "Postponement", "ReplyError", "Retrial", "Success", "TaskStore"]
+__all__ = [
+    "Beat",
+    "Disconnected",
+    "Failure",
+    "Postponement",
+    "ReplyError",
+    "Retrial",
+    "Skipping",
+    "Success",
+    "TaskStore",
+]

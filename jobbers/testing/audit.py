@@ -21,7 +21,8 @@ from jobbers.store.store import Store
 from jobbers.testing.keyspace import Held, Keyspace, namespace_of, read_keyspace
 
 TYPES = {
-    "task": "hash", "args": "string", "result": "string", "errors": "list", "lane": "stream", "lanes": "set",
+    "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
+    "lane": "stream", "lanes": "set",
     "due": "zset", "leases": "zset", "dead": "zset", "unique": "string", "paused": "set", "recent": "stream",
     "stats": "hash", "duty": "string", "clock": "string", "meta": "hash", "workers": "zset", "worker": "hash",
 }  # fmt: skip
@@ -177,7 +178,7 @@ def records_are_whole(shard: Shard) -> Iterator[Violation]:
 
 def tasks_live_in_their_shard(shard: Shard) -> Iterator[Violation]:
     """The last ten bits of an id say its shard."""
-    for name in ("task", "args", "result", "errors"):
+    for name in ("task", "args", "result", "errors", "items", "open"):
         for task_id in shard.many[name]:
             try:
                 home = shard_of(check_id(task_id), shard.count)
@@ -241,12 +242,13 @@ def lanes_are_known(shard: Shard) -> Iterator[Violation]:
 
 def what_is_final_ends(shard: Shard) -> Iterator[Violation]:
     """The record of a final task expires, with all that belongs to it; that of any other does not, nor that of a task
-    whose run is still open."""
+    whose run is still open; what a map's task returned lies with the map."""
     for task_id, status, fields, held in shard.records():
-        over = status in FINAL and shard.status(fields.get("run", "")) in (None, *FINAL)
+        run = None if "map" in fields else shard.status(fields.get("run", ""))
+        over = status in FINAL and run in (None, *FINAL)
         kept = {"task": held} | {
             name: shard.many[name][task_id]
-            for name in ("args", "result", "errors")
+            for name in ("args", "result", "errors", "items")
             if task_id in shard.many[name]
         }
         for name, part in kept.items():
@@ -257,7 +259,7 @@ def what_is_final_ends(shard: Shard) -> Iterator[Violation]:
 
 def parts_belong_to_records(shard: Shard) -> Iterator[Violation]:
     """Arguments, results and errors have a record; it has its arguments in one place, and its result when it succeeded."""
-    for name in ("args", "result", "errors"):
+    for name in ("args", "result", "errors", "items", "open"):
         for task_id in shard.many[name].keys() - shard.many["task"].keys():
             yield Violation(f"{shard.prefix} {task_id}", f"has no record, and {name}")
     for task_id, status, fields, _ in shard.records():

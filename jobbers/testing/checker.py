@@ -10,8 +10,9 @@ refused    ``task``: the client was told that it was not taken
 unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
            owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``, ``then``,
-           ``trigger`` and ``run`` (of a run's task at its launch): the store changed; ``by`` is ``found`` where only the
-           outcome is known, for nobody watched at that instant
+           ``run``, ``trigger``, ``need``, ``caught``, ``undoes``, ``map`` and ``index`` (of a run's task when it is made),
+           ``total`` and ``enough`` (of a map that succeeds): the store changed; ``by`` is ``found`` where only the outcome
+           is known, for nobody watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
@@ -29,14 +30,16 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
 from jobbers.core.status import FINAL, TRANSITIONS, Event, Status
+from jobbers.testing.checker_runs import each_edge_once, maps_end_truly, runs_end_truly
+from jobbers.testing.finding import Finding, Run
 from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
+CREATING = ("submit", "launch", "expand")
 
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others of its run."""
@@ -45,69 +48,14 @@ _MOVES: dict[str, tuple[Event, ...]] = {
     "promote": (Event.PROMOTE, Event.EXPIRE, *_RUN_MOVES),
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
-    **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.CANCEL)},
+    # The last item of a map may have ended before the map's own execution does.
+    "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),
+    **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL)},
     **{event.value: (event,) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE, Event.REQUEUE)},
 }
 
 
-class Finding(NamedTuple):
-    """A promise that was not kept: the rule, and what it was broken by."""
-
-    rule: str
-    task: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.task} {self.what}".rstrip()
-
-
-Rule = Callable[["Run"], Iterator[Finding]]
-
-
-class Run:
-    """A history, sorted out. ``moves`` are those that were not lost by a roll-back."""
-
-    def __init__(self, events: Sequence[Happened]) -> None:
-        self.events = events
-        self.lost = _lost(events)
-        self.moves: dict[str, list[Happened]] = defaultdict(list)
-        self.of_kind: dict[str, list[Happened]] = defaultdict(list)
-        for event in events:
-            self.of_kind[event["kind"]].append(event)
-            if event["kind"] == "moved" and event["seq"] not in self.lost:
-                self.moves[event["task"]].append(event)
-        self.deaths = {event["worker"]: event["at"] for event in self.of_kind["killed"] if "worker" in event}
-
-    @property
-    def crash_budget(self) -> int:
-        """How many workers a task may lose."""
-        return int(self.of_kind["begun"][0]["crash_budget"]) if self.of_kind["begun"] else 3
-
-    @property
-    def lease(self) -> float:
-        """Seconds that a lease lasts."""
-        return float(self.of_kind["begun"][0]["lease"]) if self.of_kind["begun"] else 10.0
-
-    def any_killed(self, since: float, until: float) -> bool:
-        """Whether a worker was killed in this time (seconds)."""
-        return any(since <= event["at"] <= until for event in self.of_kind["killed"])
-
-    def known_dead(self, move: Happened) -> bool:
-        """Whether the worker whose task was taken had been killed by then, and could be known to be dead."""
-        worker = str(move["owner"]).partition("/")[0].rpartition("-")[0]  # the rest is a nonce
-        died = self.deaths.get(worker)
-        return died is not None and died <= move["at"]
-
-    def lives(self, task: str) -> Iterator[list[Happened]]:
-        """The moves of a task, a list for each life: a requeued task begins a new one."""
-        life: list[Happened] = []
-        for move in self.moves[task]:
-            if move["by"] == "requeue" and life:
-                yield life
-                life = []
-            life.append(move)
-        if life:
-            yield life
+Rule = Callable[[Run], Iterator[Finding]]
 
 
 def check(events: Sequence[Happened]) -> list[Finding]:
@@ -146,7 +94,7 @@ def refused_is_not_written(run: Run) -> Iterator[Finding]:
 def created_once(run: Run) -> Iterator[Finding]:
     """An id is created once, whoever submits it how often."""
     for task, moves in run.moves.items():
-        created = [move for move in moves if move["by"] in ("submit", "launch")]
+        created = [move for move in moves if move["by"] in CREATING]
         if len(created) > 1:
             yield Finding("created_once", task, f"was created {len(created)} times")
 
@@ -283,52 +231,6 @@ def told_the_truth(run: Run) -> Iterator[Finding]:
                 )
 
 
-def each_edge_once(run: Run) -> Iterator[Finding]:
-    """A task of a run starts when all that it waits for have ended, once; with the trigger *all_succeeded* only if all of
-    them succeeded. A run ends behind its last tasks."""
-    parents: dict[str, list[str]] = defaultdict(list)
-    triggers: dict[str, str] = {}
-    ended: dict[str, tuple[int, str]] = {}
-    for task, moves in run.moves.items():
-        for move in moves:
-            if move["by"] == "launch":
-                triggers[task] = move["trigger"]
-                for child in move["then"]:
-                    parents[child].append(task)
-            if move["to"] in FINAL and task not in ended:
-                ended[task] = int(move["seq"]), move["to"]
-    for task, waits_for in parents.items():
-        left = next((move for move in run.moves[task] if move["from"] == Status.BLOCKED), None)
-        if left is None or left["to"] == Status.CANCELLED:
-            continue
-        for parent in waits_for:
-            seq, how = ended.get(parent, (None, None))
-            if seq is None or seq > left["seq"]:
-                # Of one command a child's move may be noted before its parent's.
-                same = seq is not None and run.events[seq]["at"] == left["at"]
-                if not same:
-                    yield Finding("each_edge_once", task, f"was {left['to']} before {parent} had ended")
-            elif (
-                left["to"] == Status.QUEUED
-                and triggers.get(task) == "all_succeeded"
-                and how != Status.SUCCEEDED
-            ):
-                yield Finding("each_edge_once", task, f"was started although {parent} was {how}")
-
-
-def runs_end_truly(run: Run) -> Iterator[Finding]:
-    """When a run was cancelled, none of its tasks starts any more; one that succeeded has no task that failed."""
-    for task, moves in list(run.moves.items()):
-        of = next((move["run"] for move in moves if move["by"] == "launch" and move["run"]), "")
-        ends = {move["to"]: move["seq"] for move in run.moves[of] if move["to"] in FINAL} if of else {}
-        cancelled = ends.get(Status.CANCELLED)
-        again = (move for move in moves if move["to"] in (Status.QUEUED, Status.RUNNING))
-        if cancelled is not None and any(move["seq"] > cancelled for move in again):
-            yield Finding("runs_end_truly", task, f"started after run {of} had been cancelled")
-        if Status.SUCCEEDED in ends and moves[-1]["to"] == Status.FAILED:
-            yield Finding("runs_end_truly", task, f"failed, and run {of} succeeded")
-
-
 def nobody_crashes(run: Run) -> Iterator[Finding]:
     """Workers do not end by themselves, but for a server that is not there when they start."""
     for event in run.of_kind["crashed"]:
@@ -345,38 +247,26 @@ def quiescence(run: Run) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
     lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, runs_end_truly,
-    nobody_crashes,
-    quiescence,
+    maps_end_truly, nobody_crashes, quiescence,
 )  # fmt: skip
-
-
-def _lost(events: Iterable[Happened]) -> set[int]:
-    """The places of what a roll-back undid."""
-    lost: set[int] = set()
-    since: list[int] | None = None
-    for event in events:
-        if event["kind"] == "snapshot":
-            since = []
-        elif event["kind"] == "rolled_back":
-            lost.update(since or ())
-            since = None
-        elif since is not None:
-            since.append(event["seq"])
-    return lost
 
 
 def _legal(move: Happened) -> bool:
     if move["by"] == "found":
         return True
-    if move["by"] in ("submit", "launch") and move["from"] == "":
-        return move["from"] == "" and move["to"] in (Status.QUEUED, Status.SCHEDULED, Status.BLOCKED)
+    if move["by"] in CREATING and move["from"] == "":
+        return move["to"] in (Status.QUEUED, Status.SCHEDULED, Status.BLOCKED)
     rows = [TRANSITIONS[event] for event in _MOVES.get(str(move["by"]), ())]
     return any(move["from"] in row.sources and row.target == move["to"] for row in rows)
 
 
 def _is_free(before: Happened, move: Happened) -> bool:
     """Whether a running task was put back without using an attempt."""
-    put_back = before["to"] == Status.RUNNING and move["to"] in (Status.QUEUED, Status.SCHEDULED)
+    put_back = before["to"] == Status.RUNNING and move["to"] in (
+        Status.QUEUED,
+        Status.SCHEDULED,
+        Status.BLOCKED,
+    )
     return bool(put_back and move["attempt"] < before["attempt"])
 
 

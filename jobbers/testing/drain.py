@@ -61,7 +61,7 @@ class Drain:
         self.errors = Errors()
         app.middleware.insert(0, self.errors)
         try:
-            self._runner = Runner(app, self._worker, self._finisher, self._executors, store.inspect)
+            self._runner = Runner(app, self._worker, self._finisher, self._executors, store)
         finally:
             app.middleware.remove(self.errors)
         self._heartbeats = Heartbeats(store, app.settings, self._runner.running)

@@ -52,7 +52,7 @@ class Submissions:
         for task_id, envelope in zip(arguments[_HEAD::2], arguments[_HEAD + 1 :: 2], strict=True):
             if task_id in refused or task_id in self._all:
                 continue
-            args, kwargs, headers = self._loaded(kind, unpack_envelope(bytes(cast(bytes, envelope))))
+            args, kwargs, headers, _ = self._loaded(kind, unpack_envelope(bytes(cast(bytes, envelope))))
             self._all[str(task_id)] = Submitted(
                 str(task_id), kind, queue, priority, int(delay_ms) / 1000, unique, args, kwargs, headers
             )

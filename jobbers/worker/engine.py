@@ -54,7 +54,7 @@ class Engine:
         self._control_channel = store.keys.control(worker)
         self._executors = Executors(capacity.threads, capacity.processes)
         self.finisher = Finisher(store)
-        self.runner = Runner(app, worker, self.finisher, self._executors, store.inspect)
+        self.runner = Runner(app, worker, self.finisher, self._executors, store)
         running = self.runner.running
         self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard

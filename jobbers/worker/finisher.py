@@ -13,7 +13,7 @@ from jobbers.core.decide import Decision
 from jobbers.core.status import Event
 from jobbers.errors import OutOfMemory, StoreError
 from jobbers.store.store import Store
-from jobbers.store.tasks import MAX_BATCH, Failure, Postponement, Retrial, Success, chunked
+from jobbers.store.tasks import MAX_BATCH, Failure, Postponement, Retrial, Skipping, Success, chunked
 from jobbers.worker.execution import Execution
 from jobbers.worker.report import bounded
 
@@ -48,6 +48,8 @@ class Finisher:
         reason = bounded(decision.reason, MAX_REASON)
         if decision.event is Event.FAIL:
             self._add("fail", shard, Failure(task_id, owner, retention_ms, reason, report))
+        elif decision.event is Event.SKIP:
+            self._add("skip", shard, Skipping(task_id, owner, retention_ms, reason))
         elif decision.event is Event.RETRY:
             self._add("retry", shard, Retrial(task_id, owner, decision.delay_ms, reason, report))
         else:

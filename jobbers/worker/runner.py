@@ -1,5 +1,4 @@
-"""Executes claimed tasks: decode, call, encode, settle. Each step is small; only arguments that refer to the results of
-other tasks need the server."""
+"""Executes claimed tasks: decode, call, encode, settle. Each step is small; only tasks of runs need the server for it."""
 
 from __future__ import annotations
 
@@ -17,17 +16,18 @@ from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
-from jobbers.errors import InvalidInput, NotFound
+from jobbers.errors import InvalidInput
 from jobbers.flow import RUN_HEADER
 from jobbers.middleware import Call
-from jobbers.store.inspect import InspectStore
-from jobbers.store.references import SharedReads, resolve
+from jobbers.store.maps import MAP_TYPE
+from jobbers.store.store import Store
 from jobbers.task_type import TaskType
 from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.middleware import BUILT_IN
 from jobbers.worker.report import make_report, safe_text
+from jobbers.worker.run_tasks import RunTasks
 from jobbers.worker.slots import Slots
 
 log = logging.getLogger("jobbers.worker")
@@ -37,10 +37,10 @@ class Runner:
     """Starts executions and settles them through the finisher."""
 
     def __init__(
-        self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, inspect: InspectStore
+        self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, store: Store
     ) -> None:
         self._app = app
-        self._references = SharedReads(inspect)
+        self._run_tasks = RunTasks(store, app.blobs)
         self._worker = worker
         self._finisher = finisher
         self._offload_above = app.settings.offload_above
@@ -58,7 +58,7 @@ class Runner:
 
         ``leased_at`` is when its claim was sent (monotonic seconds): its lease cannot have begun earlier.
         """
-        known = self._calls.get(claimed.type)
+        known = self._calls.get(claimed.type) or self._calls.get(claimed.type.removeprefix(MAP_TYPE))
         if known is None:
             self._put_back(claimed, shard)
             slots.give(1)
@@ -92,11 +92,14 @@ class Runner:
         kwargs: dict[str, Any],
         referring: Envelope | None,
     ) -> None:
-        """Call the function; ``referring`` holds its arguments when they may refer to results of other tasks."""
+        """Call the function; ``referring`` holds the arguments of a run's task, which may refer to results of others."""
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
         try:
             if referring is not None:
-                args, kwargs = await self._resolved(execution, referring)
+                if execution.claimed.type.startswith(MAP_TYPE):
+                    await self._run_tasks.expand(execution, referring)
+                    return
+                args, kwargs = await self._run_tasks.arguments(execution, referring)
             value = await call(execution.context, args, kwargs)
             packed = self._encoded(value)
             blob = None if len(packed) <= self._offload_above else await self._offload(packed)
@@ -117,16 +120,6 @@ class Runner:
             execution.context.over = True
             self.running.pop(execution, None)
             execution.slots.give(1)
-
-    async def _resolved(self, execution: Execution, envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments with results in the places that refer to them. What is gone does not come back: a dead letter."""
-        try:
-            args, kwargs = await resolve(
-                [envelope.args, envelope.kwargs], self._references.outcomes, self._app.blobs
-            )
-            return execution.type.signature.load(args, kwargs)
-        except (NotFound, InvalidInput) as error:
-            raise Fail(str(error)) from error
 
     def _encoded(self, value: Any) -> bytes:
         try:

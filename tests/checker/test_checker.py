@@ -94,6 +94,12 @@ BAD: dict[str, Callable[[], Events]] = {
         _moved("blocked", "cancelled", "cancel", task="R"),
         _moved("queued", "running", "claim", 1, "w/9", task="B", lane="mail:5", entry="1-0"),
     ),
+    "maps_end_truly": lambda: _with(
+        BEGUN,
+        _moved("", "blocked", "launch", task="M", then=[], trigger="all_succeeded", run="R"),
+        _moved("", "queued", "expand", task="B", then=[], run="R", map="M", index="0"),
+        _moved("blocked", "succeeded", "succeed", task="M", total=1, enough=1),
+    ),
     "nobody_crashes": lambda: _with(CLAIMED, {"kind": "crashed", "process": "w", "error": "KeyError: 'x'"}),
     "quiescence": lambda: _with(HEALED, {"kind": "violation", "what": "key x is in no table"}),
 }

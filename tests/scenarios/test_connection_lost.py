@@ -223,6 +223,45 @@ async def _revive(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     scene.lives[run.id] += 1
 
 
+@script("skip")
+async def _skip(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("skip", fate)
+    note = scene.app.task_types["note"]
+    dag = scene.app.dag("skip")
+    dag.node(note, 2).only_if(dag.node(note, 1), equals="nothing").named("second")
+    run = await dag.submit()
+    scene.note(run)
+    assert await scene.final([run], 8) == {SUCCEEDED: 1}
+    assert rule.hits
+    assert {str(node.status) for node in await run.nodes()} == {SUCCEEDED, "skipped"}
+    assert scene.effects.count("start") == 1
+
+
+async def _mapped(scene: Scene, proxy: Proxy, fate: Fate, name: str) -> None:
+    """Thirty items, ten at a time: each becomes one task, whatever was said twice."""
+    await _watched(scene, proxy)
+    rule = proxy.script(name, fate, times=2)
+    dag = scene.app.dag("map")
+    dag.map(scene.app.task_types["note"], list(range(30))).at_a_time(10)
+    run = await dag.submit()
+    scene.note(run)
+    assert await scene.final([run], 12) == {SUCCEEDED: 1}
+    assert rule.hits == 2
+    assert sorted(effect.note for effect in scene.effects.all("start")) == list(range(30))
+    assert len(await run.result()) == 30
+
+
+@script("expand")
+async def _expand(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _mapped(scene, proxy, fate, "expand")
+
+
+@script("suspend")
+async def _suspend(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _mapped(scene, proxy, fate, "suspend")
+
+
 @script("cancel")
 async def _cancel(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     task = await scene.submit("note")

@@ -58,6 +58,31 @@ async def test_every_join_is_made_once_whoever_dies(scene: Scene) -> None:
         assert max(first_ends.values()) <= begun
 
 
+@pytest.mark.scene(lease=1.0, crash_budget=50)
+async def test_every_item_of_a_map_counts_once_whoever_dies(scene: Scene) -> None:
+    fleet = [await scene.worker("--concurrency", "10") for _ in range(3)]
+    nap, note = scene.app.task_types["nap"], scene.app.task_types["note"]
+    dag = scene.app.dag("map")
+    naps = dag.map(nap, [0.02 + number % 5 / 50 for number in range(400)]).at_a_time(50)
+    dag.node(note, "join").after(naps).named("join")
+    run = await dag.submit()
+    scene.note(run)
+    for _ in range(4):
+        await asyncio.sleep(0.4)
+        fleet.pop(0).kill()
+        fleet.append(await scene.worker("--concurrency", "10"))
+    assert await scene.final([run], 40) == {SUCCEEDED: 1}
+    found = await nodes(run)
+    assert found["nap"].items == (400, 400, 0)
+    assert starts(scene, found["join"].id)
+    begun = min(effect.at for effect in scene.effects.all("start", found["join"].id))
+    ended: dict[str, float] = {}
+    for effect in scene.effects.all("end"):
+        ended.setdefault(effect.task, effect.at)
+    assert len(ended) == 400
+    assert max(ended.values()) <= begun
+
+
 async def test_a_zombie_does_not_move_its_run_on_again(scene: Scene) -> None:
     first = await scene.worker(lease=1.0)
     run = await diamond(scene, 1.5)

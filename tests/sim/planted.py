@@ -23,9 +23,9 @@ def _replaced(*scripts: str, old: str, new: str) -> Rewrite:
     return rewrite
 
 
-FENCED = ("succeed", "fail", "retry", "snooze", "release")
+FENCED = ("succeed", "fail", "retry", "snooze", "release", "skip")
 
-ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim")
+ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim", "skip", "suspend")
 
 BUGS: dict[str, Rewrite] = {
     "fence by status only": _replaced(*FENCED, old=HOLDS, new="return record[1] == 'running'"),
@@ -49,16 +49,26 @@ BUGS: dict[str, Rewrite] = {
         "succeed", old="redis.call('ZREM', P .. K.leases, unpack(done))", new="local nothing = done"
     ),
     "a join does not wait for all": _replaced(
-        *ENDING, old="'waits', -1) == 0 then", new="'waits', -1) <= 1 then"
+        *ENDING,
+        old="redis.call('HINCRBY', place, 'waits', -1)",
+        new="math.max(0, redis.call('HINCRBY', place, 'waits', -1) - 1)",
     ),
     "what needs a failed task is started": _replaced(
-        *ENDING, old="elseif cause and r[3] ~= 'all_done' then", new="elseif false then"
+        *ENDING, old="return (cause or missed) and 'skip' or 'start'", new="return 'start'"
     ),
     "a run forgets that a task failed": _replaced(
         *ENDING,
         old="'HSETNX', place_of_run, 'cause'",
         new="'HSETNX', place_of_run, 'node'",
     ),
+    "a map ends before its tasks": _replaced(*ENDING, old="under_way == 0 and", new="under_way <= 1 and"),
+    "a map forgets that an item failed": _replaced(
+        *ENDING, old="redis.call('HSETNX', place, 'broken', id)", new="local nothing"
+    ),
+    "items become tasks again when a call is repeated": _replaced(
+        "expand", old="if index >= expanded then", new="if true then"
+    ),
+    "a map may be expanded by anybody": _replaced("expand", "suspend", old=HOLDS, new="return true"),
     "the tasks of a cancelled run go on": _replaced(
         "cancel", old="for i = #ids, 1, -1 do", new="for i = 0, 1, -1 do"
     ),

@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jobbers.testing.checker import Finding, Run, check
+from jobbers.testing.checker import check
+from jobbers.testing.finding import Finding, Run
 from jobbers.testing.history import Event
 
 Recovery = tuple[float, float]

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from jobbers.client import new_id
@@ -18,7 +19,7 @@ from jobbers.core.task import Claimed, Placement, TaskSpec
 from jobbers.store.inbox import Inbox
 from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.store.store import Store
-from jobbers.store.tasks import Failure, Postponement, Retrial, Success
+from jobbers.store.tasks import Failure, Postponement, Retrial, Skipping, Success
 from jobbers.testing.keyspace import read_keyspace
 
 LANE = Lane("mail", 5)
@@ -156,12 +157,23 @@ Edges = dict[str, str]
 
 
 async def launch(
-    store: Store, edges: Edges, run: str | None = None, *, all_done: str = ""
+    store: Store,
+    edges: Edges,
+    run: str | None = None,
+    *,
+    all_done: str = "",
+    triggers: Mapping[str, str] = MappingProxyType({}),
+    fields: Mapping[str, Mapping[str, str | int]] = MappingProxyType({}),
 ) -> tuple[str, dict[str, str]]:
-    """Launch a run; returns its id and the ids of its nodes."""
+    """Launch a run; returns its id and the ids of its nodes. A node of which enough parents must succeed leaves them to
+    tell the run, too."""
     run = run or new_id()
     ids = {name: with_tail(new_id(), tail_of(run)) for name in edges}
-    ends = [name for name in edges if not any(name in parents.split() for parents in edges.values())]
+    ends = [
+        name
+        for name in edges
+        if all("need" in fields.get(child, ()) for child, of in edges.items() if name in of.split())
+    ]
     tasks = [
         LaunchedTask(
             ids[name],
@@ -174,7 +186,8 @@ async def launch(
                 *([run] if name in ends else []),
             ],
             name,
-            "all_done" if name in all_done.split() else "all_succeeded",
+            triggers.get(name, "all_done" if name in all_done.split() else "all_succeeded"),
+            fields.get(name, {}),
         )
         for name, parents in edges.items()
     ]
@@ -182,8 +195,8 @@ async def launch(
         StoredNode(ids[name], name, TYPE, [ids[it] for it in parents.split()])
         for name, parents in edges.items()
     ]
-    plan = StoredPlan("test", nodes, Ref(ids[ends[0]]))
-    await store.runs.launch(run, ENVELOPE, plan, tasks, len(ends))
+    plan = StoredPlan("test", nodes, Ref(ids[ends[0]]), [ids[name] for name in ends])
+    await store.runs.launch(run, ENVELOPE, plan, tasks)
     return run, ids
 
 
@@ -266,6 +279,10 @@ async def retry(store: Store, ids: list[str], owner: str = OWNER) -> list[str]:
 
 async def snooze(store: Store, ids: list[str], owner: str = OWNER) -> list[str]:
     return await store.tasks.snooze(0, [Postponement(task_id, owner, MINUTE, "later") for task_id in ids])
+
+
+async def skip(store: Store, ids: list[str], owner: str = OWNER) -> list[str]:
+    return await store.tasks.skip(0, [Skipping(task_id, owner, RETENTION, "not now") for task_id in ids])
 
 
 async def release(store: Store, ids: list[str], owner: str = OWNER) -> list[str]:

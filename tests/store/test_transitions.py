@@ -14,6 +14,7 @@ import pytest
 
 from jobbers.client import new_id
 from jobbers.core.lanes import Lane
+from jobbers.core.payload import Gathered
 from jobbers.core.status import TRANSITIONS, Event, Status, allows
 from jobbers.errors import Conflict
 from jobbers.store.runs import LaunchedTask, RevivedTask, StoredPlan
@@ -79,11 +80,26 @@ def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaita
         task = LaunchedTask(
             parent, kit.TYPE, str(lane), kit.ENVELOPE, 0, [task_id, run], "parent", "all_succeeded"
         )
-        await store.runs.launch(run, kit.ENVELOPE, StoredPlan("test", [], None), [task], 1)
+        await store.runs.launch(run, kit.ENVELOPE, StoredPlan("test", [], None, [task_id]), [task])
         await kit.claim(store, owner=ANOTHER, lanes=(lane,))
         assert await (kit.succeed if well else kit.fail)(store, [parent], ANOTHER) == []
 
     return fire
+
+
+async def skip(store: Store, task_id: str) -> None:
+    """By its owner, or by its parent."""
+    if await status_of(store, task_id) == Status.BLOCKED:
+        await by_its_parent(well=False, trigger="all_succeeded")(store, task_id)
+    else:
+        await kit.skip(store, [task_id])
+
+
+async def suspend(store: Store, task_id: str) -> None:
+    """As a map of one item that is still to be made."""
+    if await status_of(store, task_id) == Status.RUNNING:
+        await store.gateway.command("SADD", store.shards[0].open(task_id), new_id())
+    await store.maps.suspend(task_id, OWNER, Gathered(2), RETENTION)
 
 
 def by_its_owner(verb: kit.Verb) -> Callable[[Store, str], Awaitable[None]]:
@@ -101,7 +117,8 @@ async def _enter(store: Store, task_id: str) -> None:
 
 FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.UNBLOCK: by_its_parent(well=True, trigger="all_succeeded"),
-    Event.SKIP: by_its_parent(well=False, trigger="all_succeeded"),
+    Event.SKIP: skip,
+    Event.SUSPEND: suspend,
     Event.JOIN: by_its_parent(well=True, output="x"),
     Event.REVIVE: revive,
     Event.PROMOTE: promote,

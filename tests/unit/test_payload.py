@@ -107,7 +107,12 @@ def test_the_bytes_are_fixed_for_ever(value: object, bytes_: str) -> None:
 
 
 def test_what_msgpack_itself_makes_is_understood() -> None:
-    assert unpack_envelope(msgpack.packb([1, ["a"], {"b": 2}, {"h": "x"}])) == (["a"], {"b": 2}, {"h": "x"})
+    assert unpack_envelope(msgpack.packb([1, ["a"], {"b": 2}, {"h": "x"}])) == (
+        ["a"],
+        {"b": 2},
+        {"h": "x"},
+        {},
+    )
 
 
 def test_fields_that_a_newer_release_added_are_ignored() -> None:

@@ -29,7 +29,7 @@ from jobbers.api.waiting import wait_for
 from jobbers.client import Client
 from jobbers.core.payload import Undecodable, unpack
 from jobbers.core.status import Status
-from jobbers.errors import NotFound, TaskCancelled, TaskFailed
+from jobbers.errors import NotFound, TaskCancelled, TaskFailed, TaskSkipped
 from jobbers.inspector import Inspector
 from jobbers.store.inspect import Outcome
 
@@ -144,7 +144,7 @@ async def result(
     if outcome.status is not Status.SUCCEEDED:
         await _refuse(client, task_id, outcome)
     try:
-        packed = await client.result_bytes(outcome)
+        packed = await client.result_bytes(task_id, outcome)
     except NotFound as error:
         raise ApiError(410, "result_expired", str(error)) from None
     large = len(packed) > LARGE
@@ -201,7 +201,7 @@ async def _refuse(client: Client, task_id: str, outcome: Outcome) -> NoReturn:
     if outcome.status is Status.CANCELLED:
         raise TaskCancelled(f"task {task_id} was cancelled: {outcome.reason}")
     if outcome.status is Status.SKIPPED:
-        raise ApiError(409, "task_skipped", f"task {task_id} was skipped: its branch was not taken")
+        raise TaskSkipped(f"task {task_id} was skipped: {outcome.reason}")
     errors = (await client.record(task_id)).errors
     last = f": {errors[-1].type}: {errors[-1].message}" if errors else ""
     raise TaskFailed(f"task {task_id} failed: {outcome.reason}{last}", task_id=task_id, reason=outcome.reason)

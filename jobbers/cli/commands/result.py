@@ -14,7 +14,7 @@ from jobbers.cli.options import Json, Target, TaskId
 from jobbers.cli.output import show, show_json
 from jobbers.cli.running import guarded
 from jobbers.core.status import Status
-from jobbers.errors import TaskCancelled, TaskFailed
+from jobbers.errors import TaskCancelled, TaskFailed, TaskSkipped
 from jobbers.handle import TaskHandle
 
 cli = new_cli()
@@ -42,7 +42,7 @@ async def show_result(app: Jobbers, handle: TaskHandle[Any], seconds: float | No
     """Wait for a task, print its result, and return the exit code. Raises what :meth:`TaskHandle.result` raises."""
     try:
         value = await handle.result(seconds)
-    except (TaskFailed, TaskCancelled) as error:
+    except (TaskFailed, TaskCancelled, TaskSkipped) as error:
         if not json:
             raise
         record = await (await app.inspector()).task(handle.id)

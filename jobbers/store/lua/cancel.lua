@@ -1,4 +1,4 @@
--- Cancel tasks, in whatever status they are; with a run all of its tasks, the last ones first.
+-- Cancel tasks, in whatever status they are; with a run all of its tasks, the last ones first; with a map what is under way.
 -- KEYS  1 shard prefix
 -- ARGV  1 retention ms, 2 reason, 3 the name of this call, then ids
 -- REPLY for each id its status before, or '' when there is no such task; the same when the same call is sent again
@@ -28,10 +28,10 @@ local function cancel(id)
       'call', call .. ' ' .. status)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel
-    local parts = record[6] and redis.call('HGET', key, 'parts')
-    if parts then
-      local ids = {}
-      for part in string.gmatch(parts, '%S+') do
+    local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded')
+    if more and (more[1] or more[2]) then
+      local ids = more[2] and redis.call('SMEMBERS', P .. K.open .. id) or {}
+      for part in string.gmatch(more[1] or '', '%S+') do
         ids[#ids + 1] = part
       end
       for i = #ids, 1, -1 do

@@ -1,7 +1,8 @@
 -- Create a run: its own record and all its tasks, at once. A run that exists is left alone.
 -- KEYS  1 shard prefix
 -- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 its output, 6 for how many tasks it waits, then for each task: id, type,
---       lane, envelope, for how many it waits, the ids to tell of its end, its node's name, its trigger
+--       lane, envelope, for how many it waits, the ids to tell of its end, its node's name, its trigger, more fields as
+--       'name=value' with blanks between
 -- REPLY 1 if it was created, 0 if it was there
 local run, kind = ARGV[1], ARGV[2]
 local created = whole(now_ms())
@@ -9,12 +10,15 @@ if redis.call('EXISTS', P .. K.task .. run) == 1 then
   return 0
 end
 local parts = {}
-for i = 7, #ARGV, 8 do
+for i = 7, #ARGV, 9 do
   local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local key = P .. K.task .. id
   parts[#parts + 1] = id
   redis.call('HSET', key, 'type', ARGV[i + 1], 'lane', lane, 'created', created, 'gated', 1, 'run', run,
     'waits', ARGV[i + 4], 'next', ARGV[i + 5], 'node', ARGV[i + 6], 'trigger', ARGV[i + 7])
+  for name, value in string.gmatch(ARGV[i + 8], '(%w+)=(%S+)') do
+    redis.call('HSET', key, name, value)
+  end
   if #envelope > COMPACT then
     redis.call('SET', P .. K.args .. id, envelope)
   else

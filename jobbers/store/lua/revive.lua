@@ -2,7 +2,7 @@
 -- others returned is kept. All or nothing.
 -- KEYS  1 shard prefix
 -- ARGV  1 run id, 2 the name of this call, 3 for how many tasks the run waits, then for each of its tasks: id, for how many
---       others it waits, the ids to tell of its end ('' for one that has succeeded)
+--       others it waits, the ids to tell of its end ('' for one that has succeeded), how many of its parents must succeed or ''
 -- REPLY what was wrong: 'done', or 'run', 'gone' or 'busy' and the id of the run or the task; 'done' again when the same
 --       call is sent again
 local run, call = ARGV[1], ARGV[2]
@@ -14,7 +14,7 @@ end
 if type(status) ~= 'string' or not FROM.revive[status] or redis.call('HEXISTS', place, 'parts') == 0 then
   return {'run', run}
 end
-for i = 4, #ARGV, 3 do
+for i = 4, #ARGV, 4 do
   local now = redis.pcall('HGET', P .. K.task .. ARGV[i], 'status')
   if type(now) ~= 'string' then
     return {'gone', ARGV[i]}
@@ -25,20 +25,24 @@ for i = 4, #ARGV, 3 do
 end
 
 local function keep(id)
-  for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors}) do
+  for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors, P .. K.items}) do
     redis.call('PERSIST', kept .. id)
   end
 end
 
-for i = 4, #ARGV, 3 do
+for i = 4, #ARGV, 4 do
   local id, waits, following = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = P .. K.task .. id
   keep(id)
   if following ~= '' then
     redis.call('ZREM', P .. K.dead, id)
     redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'deadline', 'unique', 'step',
-      'progress', 'beat', 'beat_due', 'slow_at', 'due', 'cause', 'reason')
+      'progress', 'beat', 'beat_due', 'slow_at', 'due', 'cause', 'missed', 'need', 'reason', 'total', 'expanded', 'broken')
+    redis.call('DEL', P .. K.open .. id)
     redis.call('HSET', key, 'waits', waits, 'next', following, 'gated', 1)
+    if ARGV[i + 3] ~= '' then
+      redis.call('HSET', key, 'need', ARGV[i + 3])
+    end
     if waits == '0' then
       redis.call('HSET', key, 'status', TO.unblock, 'entry', enqueue(redis.call('HGET', key, 'lane'), id))
     else

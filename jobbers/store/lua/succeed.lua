@@ -9,6 +9,7 @@ for i = 1, #ARGV, 5 do
   local id, owner, where, value = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
   local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   if holds(record, owner) then
+    returned, lies = value, where
     if #value > COMPACT and where == 'result' then
       redis.call('SET', P .. K.result .. id, value, 'PX', ARGV[i + 2])
       close(id, record, 'succeed', stamp, ARGV[i + 2], tally)

@@ -7,9 +7,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobbers import Fail, Jobbers, Retry, Snooze, current_task
+from jobbers import Fail, Jobbers, Retry, Skip, Snooze, current_task
 from jobbers.client import new_id
-from jobbers.dag.graph import Node
+from jobbers.dag.nodes import MapNode, Node, Trigger
 from jobbers.errors import (
     JobbersError,
     NotFound,
@@ -17,6 +17,7 @@ from jobbers.errors import (
     ServerUnavailable,
     TaskCancelled,
     TaskFailed,
+    TaskSkipped,
     UnknownOutcome,
 )
 from jobbers.flow import Dag
@@ -28,6 +29,8 @@ ATTEMPTS = 3
 AGAIN_SECONDS = 0.5
 RUNS = 0.15
 """How many of the submissions are runs."""
+MAPS = 0.2
+"""How many of a run's nodes are maps."""
 
 Step = tuple[str, float]
 """How an execution ends, and after how many seconds."""
@@ -61,6 +64,8 @@ def add_tasks(app: Jobbers, history: History) -> None:
                 raise Retry(after=0.5)
             case "fail":
                 raise Fail("as planned")
+            case "skip":
+                raise Skip("as planned")
             case "die":
                 note("killed")
                 here().kill()
@@ -76,7 +81,7 @@ def add_tasks(app: Jobbers, history: History) -> None:
 def draw_plan(chance: random.Random) -> list[Step]:
     """What happens at each execution of a task; the last step counts for all later ones."""
     endings = chance.choices(
-        ["ok", "raise", "retry", "snooze", "fail", "die"], [70, 12, 5, 8, 4, 1], k=ATTEMPTS
+        ["ok", "raise", "retry", "snooze", "fail", "skip", "die"], [70, 12, 5, 7, 4, 1, 1], k=ATTEMPTS
     )
     if chance.random() < 0.9:
         endings[-1] = "ok"
@@ -129,12 +134,30 @@ class Client:
         dag = Dag("graph", self._work.client)
         nodes: list[Node] = []
         for _ in range(self._chance.randint(1, 5)):
-            parents = [node for node in nodes if self._chance.random() < 0.5]
-            trigger = self._chance.choice(["all_succeeded", "all_succeeded", "all_done"])
-            nodes.append(dag.node(self._work, draw_plan(self._chance)).after(*parents).when(trigger))
+            self._add_node(dag, nodes)
         run_id = new_id()
         self._history.add("submitting", task=run_id, attempts=ATTEMPTS)
         return await self._until_accepted(run_id, lambda: dag.submit_as(run_id, {}))
+
+    def _add_node(self, dag: Dag, nodes: list[Node]) -> None:
+        """A task or a map, behind some of ``nodes``."""
+        chance = self._chance
+        parents = [node for node in nodes if chance.random() < 0.5]
+        trigger = chance.choice([*("all_succeeded",) * 4, *Trigger] if parents else ["all_succeeded"])
+        if chance.random() < MAPS:
+            items = [draw_plan(chance) for _ in range(chance.randint(0, 5))]
+            node: Node = dag.map(self._work, items).at_a_time(chance.randint(1, 3))
+            if isinstance(node, MapNode) and chance.random() < 0.3:
+                node.at_least(chance.randint(0, len(items)))
+        else:
+            node = dag.node(self._work, draw_plan(chance))
+        nodes.append(node.after(*parents).when(trigger))
+        if chance.random() < 0.1:
+            node.may_fail()
+        if parents and chance.random() < 0.1:
+            chance.choice([node.only_if, node.unless])(parents[0])
+        if chance.random() < 0.1:
+            node.undo(self._work, draw_plan(chance))
 
     async def _until_accepted(
         self, task_id: str, submit: Callable[[], Awaitable[TaskHandle[Any]]]
@@ -180,6 +203,8 @@ class Client:
             value = await handle.result()
         except TaskFailed:
             self._history.add("told", task=handle.id, what="failed")
+        except TaskSkipped:
+            self._history.add("told", task=handle.id, what="skipped")
         except TaskCancelled:
             self._history.add("told", task=handle.id, what="cancelled")
         else:

@@ -30,6 +30,9 @@ _TEXTS = {scripts.load(name).text: name for name in scripts.NAMES}
 _TASK = SHARD_KEYS["task"].encode()
 _LANE = SHARD_KEYS["lane"].encode()
 
+BIRTH = ("run", "trigger", "need", "caught", "undoes", "map", "index")
+"""What is noted of a run's task when it is made."""
+
 Heard = Callable[[str, str], None]
 Rewrite = Callable[[str, str], str]
 
@@ -135,10 +138,14 @@ class SimulatedServer:
         if script in FINISHING:
             named = callers(command[4:], name)
             event["caller"] = owner if owner in named else named[0]
-        if script == "launch":
-            fields = self._ask(("HMGET", keys.task(name), "next", "trigger", "run"))
-            then, event["trigger"], event["run"] = ((field or b"").decode() for field in fields)
-            event["then"] = then.split()
+        if script in ("launch", "expand") and not was.status:
+            then, *words = (
+                (field or b"").decode() for field in self._ask(("HMGET", keys.task(name), "next", *BIRTH))
+            )
+            event |= {"then": then.split(), **dict(zip(BIRTH, words, strict=True))}
+        if status == "succeeded":
+            total, enough = self._ask(("HMGET", keys.task(name), "total", "enough"))
+            event |= {"total": int(total), "enough": int(enough or total)} if total else {}
         if script == "claim":
             event["lane"], event["entry"] = keys.lane(lane), entry
         if was.status == "running" and task in leases:

@@ -21,7 +21,8 @@ from jobbers.errors import JobbersError
 from jobbers.store.blobs import FolderBlobStore
 from jobbers.store.keys import ShardKeys
 from jobbers.testing.audit import audit_store
-from jobbers.testing.checker import Finding, check
+from jobbers.testing.checker import check
+from jobbers.testing.finding import Finding
 from jobbers.testing.history import Event, History
 from jobbers.testing.simulate.faults import FAULTS
 from jobbers.testing.simulate.keeper import SimulatedKeeper

@@ -1,0 +1,227 @@
+-- How tasks end, and what that does to the run that they belong to. Put before every script, behind `_lib.lua`.
+
+-- What every end of a task has in common. `record` holds the fields that CLOSING names; `event` has been checked
+-- against FROM; `stamp` is now as text; the rest are fields to set besides. What a run's task leaves behind stays as long as
+-- the run is open, and its end moves the run on: see `advance`.
+local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch'}
+local ended_besides = {}
+local returned, lies = '', 'result' -- what the task that is being closed returned, and where that lies
+
+local advance, collect, settle_run
+
+local function close(id, record, event, stamp, retention, tally, ...)
+  local key = P .. K.task .. id
+  local status = TO[event]
+  local kept = false
+  redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
+  if record[6] then
+    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded')
+    if more[1] and string.sub(more[1], 1, 1) ~= 't' then
+      release_unique(id, more[1])
+    end
+    if more[7] then
+      collect(id, more[7], more[8], status, stamp, retention, tally)
+    elseif more[2] then
+      kept = advance(id, key, more, status, stamp, retention, tally)
+    elseif more[5] then
+      settle_run(more[5], retention)
+    end
+    if more[9] and not kept then
+      redis.call('PEXPIRE', P .. K.items .. id, retention)
+    end
+  end
+  if kept then
+    redis.call('PERSIST', P .. K.result .. id)
+  else
+    redis.call('PEXPIRE', key, retention)
+    if not record[5] then
+      redis.call('PEXPIRE', P .. K.args .. id, retention)
+    end
+    if record[6] then
+      redis.call('PEXPIRE', P .. K.errors .. id, retention)
+    end
+  end
+  if record[7] then
+    tell(record[7], id, status)
+  end
+  count(tally, record[3], record[4], status)
+end
+
+-- Whether a task is to 'start' or to be 'skip'ped. `need` is how many more must succeed where its trigger counts them,
+-- `cause` whether something went wrong before it, `missed` whether a branch that leads to it was not taken.
+local function verdict(trigger, need, cause, missed)
+  if need then
+    return need <= 0 and 'start' or 'skip'
+  elseif trigger == 'all_done' then
+    return 'start'
+  elseif trigger == 'none_failed' then
+    return cause and 'skip' or 'start'
+  elseif trigger == 'any_failed' then
+    return cause and 'start' or 'skip'
+  end
+  return (cause or missed) and 'skip' or 'start'
+end
+
+-- Compensation starts when the run has gone wrong and what it undoes had succeeded.
+local function must_undo(place_of_run, target)
+  return redis.call('HGET', place_of_run, 'cause') and redis.call('HGET', P .. K.task .. target, 'status') == TO.succeed
+end
+
+-- All tasks of a run have ended: it ends, well only if none of them failed or was cancelled, but for those whose failure
+-- is provided for.
+local function end_run(run, place, cause, stamp, retention, tally)
+  local record = redis.call('HMGET', place, unpack(CLOSING))
+  if cause then
+    local node = redis.call('HMGET', P .. K.task .. cause, 'node', 'reason')
+    close(run, record, 'fail', stamp, retention, tally, 'reason',
+      'node ' .. (node[1] or '?') .. ' did not succeed: ' .. (node[2] or 'its record is gone'))
+    bury(run, stamp, retention)
+  else
+    close(run, record, 'join', stamp, retention, tally, 'result', redis.call('HGET', place, 'output'))
+  end
+end
+
+-- One that waits has heard of all that it waits for, or of enough successes: it starts, is skipped, or ends if it is a run.
+local function move_on(child, place, place_of_run, trigger, left, need, stamp, retention, tally)
+  local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes')
+  local what = 'end'
+  if not trigger then
+    end_run(child, place, r[2], stamp, retention, tally)
+  elseif r[4] then
+    what = must_undo(place_of_run, r[4]) and 'start' or 'skip'
+  else
+    what = verdict(trigger, need, r[2], r[3])
+  end
+  if what == 'start' then
+    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[1], child))
+    if left > 0 then
+      redis.call('HDEL', place, 'waits') -- so that it hears of no more ends
+    end
+  elseif what == 'skip' then
+    local record = redis.call('HMGET', place, unpack(CLOSING))
+    close(child, record, 'skip', stamp, retention, tally, 'reason',
+      r[2] and 'task ' .. r[2] .. ' did not succeed' or 'nothing called for it')
+  end
+  if what == 'end' or what == 'skip' then
+    ended_besides[#ended_besides + 1] = child
+    ended_besides[#ended_besides + 1] = redis.call('HGET', place, 'status')
+  end
+end
+
+-- Tell one that waits of an end: `ended` is how it was, `cause` what went wrong there or before.
+local function notify(child, place_of_run, ended, cause, stamp, retention, tally)
+  local place = P .. K.task .. child
+  local r = redis.pcall('HMGET', place, 'status', 'waits', 'trigger', 'need')
+  if not r[1] or not FROM.unblock[r[1]] or not r[2] then
+    return -- it started before all had ended, or was cancelled
+  end
+  local left, need = redis.call('HINCRBY', place, 'waits', -1), tonumber(r[4])
+  if r[3] and cause then
+    redis.call('HSETNX', place, 'cause', cause)
+  elseif r[3] and ended == TO.skip then
+    redis.call('HSET', place, 'missed', 1)
+  elseif need and ended == TO.succeed then
+    need = redis.call('HINCRBY', place, 'need', -1)
+  end
+  if left == 0 or need and need <= 0 then
+    move_on(child, place, place_of_run, r[3], left, need, stamp, retention, tally)
+  end
+end
+
+-- A task of a run has ended: tell those that wait for it. One that waits for nobody any more is laid into its lane or
+-- skipped, as its trigger says; or, if it is the run itself, the run ends. Returns whether the run is open still.
+-- A run's `cause` is the task that first went wrong. A task tells of its end once, whatever becomes of it later.
+function advance(id, key, more, status, stamp, retention, tally)
+  local place_of_run = P .. K.task .. more[2]
+  local run = redis.call('HGET', place_of_run, 'status')
+  local open = run and FROM.cancel[run]
+  local went_wrong = status == TO.fail or status == TO.cancel
+  if went_wrong and run and not more[6] then
+    redis.call('HSETNX', place_of_run, 'cause', id)
+  end
+  local cause = went_wrong and id or status == TO.skip and more[4]
+  redis.call('HDEL', key, 'next')
+  local before = #ended_besides
+  for child in string.gmatch(more[3] or '', '%S+') do
+    notify(child, place_of_run, status, cause, stamp, retention, tally)
+  end
+  if #ended_besides > before then -- the run may be among them
+    run = redis.call('HGET', place_of_run, 'status')
+    open = run and FROM.cancel[run]
+  end
+  return open
+end
+
+-- A map whose tasks have moved on: it ends when none is under way and none follows, or goes back into its lane to have
+-- more of them made when half of its window is empty.
+local function settle_map(id, stamp, retention, tally)
+  local place = P .. K.task .. id
+  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output')
+  local total, expanded, enough = tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(r[5])
+  local under_way = redis.call('SCARD', P .. K.open .. id)
+  local in_vain = r[4] and not enough
+  if under_way == 0 and (in_vain or expanded >= total) then
+    local record = redis.call('HMGET', place, unpack(CLOSING))
+    local good = redis.call('HLEN', P .. K.items .. id)
+    local reason
+    if in_vain then
+      local item = redis.call('HMGET', P .. K.task .. r[4], 'index', 'reason')
+      reason = 'item ' .. (item[1] or '?') .. ' did not succeed: ' .. (item[2] or 'its record is gone')
+    elseif enough and good < enough then
+      reason = 'only ' .. good .. ' of ' .. total .. ' items succeeded, and ' .. enough .. ' must'
+    end
+    if reason then
+      close(id, record, 'fail', stamp, retention, tally, 'reason', reason)
+      bury(id, stamp, retention)
+    else
+      close(id, record, 'join', stamp, retention, tally, 'result', r[7])
+    end
+    ended_besides[#ended_besides + 1] = id
+    ended_besides[#ended_besides + 1] = reason and TO.fail or TO.join
+  elseif not in_vain and expanded < total and under_way <= (tonumber(r[3]) or 0) / 2 then
+    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[6], id))
+  end
+end
+
+-- A task of a map has ended: keep what it returned, and let the map go on. What the map does not count any more, as it
+-- has got a new life, changes nothing.
+function collect(id, map, index, status, stamp, retention, tally)
+  if redis.call('SREM', P .. K.open .. map, id) == 0 then
+    return
+  end
+  local place = P .. K.task .. map
+  local now = redis.pcall('HGET', place, 'status')
+  if not FROM.cancel[now] then
+    return
+  end
+  if status == TO.succeed then
+    redis.call('HSET', P .. K.items .. map, index, lies .. ' ' .. returned)
+  else
+    redis.call('HSETNX', place, 'broken', id)
+  end
+  if FROM.unblock[now] then
+    settle_map(map, stamp, retention, tally)
+  end
+end
+
+-- A run has ended: what its tasks left behind goes with it.
+function settle_run(parts, retention)
+  for id in string.gmatch(parts, '%S+') do
+    local status = redis.call('HGET', P .. K.task .. id, 'status')
+    if status and not FROM.cancel[status] then
+      for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors, P .. K.items}) do
+        redis.call('PEXPIRE', kept .. id, retention)
+      end
+    end
+  end
+end
+
+-- One entry lists all that a script finished: recent = {id, status, id, status, ...}.
+local function remember(recent)
+  for _, word in ipairs(ended_besides) do
+    recent[#recent + 1] = word
+  end
+  if #recent > 0 then
+    redis.call('XADD', P .. K.recent, 'MAXLEN', '~', 1000, '*', unpack(recent))
+  end
+end

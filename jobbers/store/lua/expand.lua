@@ -1,0 +1,33 @@
+-- Make the next tasks of a map, by the execution that holds it. Items that were made before, or have succeeded in an
+-- earlier life of the map, are left alone.
+-- KEYS  1 shard prefix
+-- ARGV  1 map, 2 owner, 3 type of the tasks, 4 index of the first item, then for each item: id, lane, envelope
+-- REPLY how many items have been made in all, or -1 when the map is not the caller's any more
+local map, owner, kind, index = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local place = P .. K.task .. map
+local record = redis.pcall('HMGET', place, 'status', 'owner', 'run', 'expanded')
+if not holds(record, owner) then
+  return -1
+end
+local created = whole(now_ms())
+local expanded = tonumber(record[4]) or 0
+for i = 5, #ARGV, 3 do
+  local id, lane, envelope = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if index >= expanded then
+    expanded = index + 1
+    if redis.call('HEXISTS', P .. K.items .. map, index) == 0 then
+      local key = P .. K.task .. id
+      redis.call('HSET', key, 'status', TO.unblock, 'type', kind, 'lane', lane, 'created', created, 'gated', 1,
+        'run', record[3], 'map', map, 'index', index, 'entry', enqueue(lane, id))
+      if #envelope > COMPACT then
+        redis.call('SET', P .. K.args .. id, envelope)
+      else
+        redis.call('HSET', key, 'env', envelope)
+      end
+      redis.call('SADD', P .. K.open .. map, id)
+    end
+  end
+  index = index + 1
+end
+redis.call('HSET', place, 'expanded', expanded)
+return expanded

@@ -1,0 +1,109 @@
+"""What the tasks of runs need besides: results of others as arguments, conditions, and maps that become many tasks."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobbers.client import new_id
+from jobbers.core import ids
+from jobbers.core.condition import holds
+from jobbers.core.lanes import Lane
+from jobbers.core.payload import Envelope, Gathered, encode_arguments
+from jobbers.core.signals import Fail, Skip
+from jobbers.dag.mapping import Rows, rows_of
+from jobbers.errors import InvalidInput, NotFound
+from jobbers.store.blobs import BlobStore
+from jobbers.store.maps import ItemTask
+from jobbers.store.references import Resolver
+from jobbers.store.store import Store
+from jobbers.store.tasks import MAX_BATCH
+from jobbers.task_type import TaskType
+from jobbers.worker.execution import Execution
+
+log = logging.getLogger("jobbers.worker")
+
+MOST_LISTS = 8
+"""Of so many maps a worker keeps what they go over, so that it need not be read again for each window."""
+
+
+class RunTasks:
+    """Prepares executions of tasks that belong to runs."""
+
+    def __init__(self, store: Store, blobs: BlobStore) -> None:
+        self._maps = store.maps
+        self._resolver = Resolver(store.inspect, store.maps, blobs)
+        self._rows: dict[str, Rows] = {}
+
+    async def arguments(self, execution: Execution, envelope: Envelope) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments with results in the places that refer to them.
+
+        Raises :class:`Skip` when a condition does not hold, and :class:`Fail` when something is gone: that does not come
+        back.
+        """
+        try:
+            args, kwargs = await self._resolved(envelope, [envelope.args, envelope.kwargs])
+            return execution.type.signature.load(args, kwargs)
+        except (NotFound, InvalidInput) as error:
+            raise Fail(str(error)) from error
+
+    async def expand(self, execution: Execution, envelope: Envelope) -> None:
+        """Make the next tasks of a map, as many as its window has room for. Raises like :meth:`arguments`."""
+        claimed, task_type = execution.claimed, execution.type
+        try:
+            rows, keys = await self._rows_of(claimed.id, envelope)
+            begun, under_way, window = await self._maps.begun(claimed.id)
+            until = min(len(rows), begun + max(0, window - under_way))
+            for start in range(begun, until, MAX_BATCH):
+                some = rows[start : min(start + MAX_BATCH, until)]
+                tasks = [_item_task(claimed.id, task_type, envelope, row) for row in some]
+                if not await self._maps.expand(claimed.id, claimed.owner, task_type.name, start, tasks):
+                    break
+        except (NotFound, InvalidInput) as error:
+            raise Fail(str(error)) from error
+        if until == len(rows):
+            self._rows.pop(claimed.id, None)
+        results = Gathered(len(rows), keys)
+        retention = task_type.policy.retention_ms
+        if not await self._maps.suspend(claimed.id, claimed.owner, results, retention, patience=math.inf):
+            log.warning("map %s is not this worker's any more: another goes on with it", claimed.id)
+
+    async def _rows_of(self, map_id: str, envelope: Envelope) -> Rows:
+        rows = self._rows.get(map_id)
+        if rows is None:
+            how, sources, _ = envelope.extras["each"]
+            rows = rows_of(how, await self._resolved(envelope, sources))
+            if len(self._rows) >= MOST_LISTS:
+                del self._rows[next(iter(self._rows))]
+            self._rows[map_id] = rows
+        return rows
+
+    async def _resolved(self, envelope: Envelope, value: Any) -> Any:
+        """``value`` without references, if the task's conditions hold."""
+        conditions: Sequence[Any] = envelope.extras.get("if", ())
+        value, subjects = await self._resolver.resolve([value, [subject for subject, _, _ in conditions]])
+        for found, (_, test, wanted) in zip(subjects, conditions, strict=True):
+            if not holds(test, found, wanted):
+                raise Skip("its condition does not hold")
+        return value
+
+
+def _item_task(
+    map_id: str, task_type: TaskType[..., Any], envelope: Envelope, row: Sequence[Any]
+) -> ItemTask:
+    args, kwargs = [*row, *envelope.args], envelope.kwargs
+    sealed = encode_arguments(task_type.name, args, kwargs, envelope.headers, task_type.max_payload)
+    queue = _queue(task_type, envelope.extras["each"][2], args, kwargs)
+    lane = Lane(queue, task_type.policy.priority)
+    return ItemTask(ids.with_tail(new_id(), ids.tail_of(map_id)), str(lane), sealed)
+
+
+def _queue(
+    task_type: TaskType[..., Any], wanted: str | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str:
+    spread = task_type.policy.spread
+    if wanted or spread is None:
+        return wanted or task_type.policy.queue
+    return task_type.choose_queue(spread, args, kwargs)
