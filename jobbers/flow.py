@@ -143,7 +143,9 @@ async def _launch(
     run = new_id() if run_id is None else check_id(run_id)
     tail = ids.tail_of(run)
     plan = compile_graph(graph, params, run, lambda: ids.with_tail(new_id(), tail), output)
-    tasks = [_launched(plan, planned) for planned in plan.tasks]
+    queues = {planned.id: _queue(planned) for planned in plan.tasks}
+    heirs = _heirs(plan, queues)
+    tasks = [_launched(plan, planned, queues[planned.id], heirs.get(planned.id)) for planned in plan.tasks]
     limit = _task_type(plan.tasks[0].task).max_payload
     envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run}, limit)
     nodes = [
@@ -155,16 +157,38 @@ async def _launch(
     return RunHandle(run, get_client)
 
 
-def _launched(plan: Plan, planned: Planned) -> LaunchedTask:
+def _queue(planned: Planned) -> str:
     task = _task_type(planned.task)
-    envelope = encode_arguments(
-        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload, planned.extras
-    )
     spread = task.policy.spread
     if planned.queue or spread is None or planned.mapped:
-        queue = planned.queue or task.policy.queue
-    else:
-        queue = task.choose_queue(spread, planned.args, planned.kwargs)
+        return planned.queue or task.policy.queue
+    return task.choose_queue(spread, planned.args, planned.kwargs)
+
+
+def _heirs(plan: Plan, queues: Mapping[str, str]) -> dict[str, Planned]:
+    """Who may follow whom on the same worker, by the id of the one before."""
+    tasks = {planned.id: planned for planned in plan.tasks}
+    heirs: dict[str, Planned] = {}
+    for planned in plan.tasks:
+        before = tasks[planned.parents[0]] if len(planned.parents) == 1 else None
+        if before is None or before.mapped or planned.mapped or planned.undoes or planned.in_place is False:
+            continue
+        alone = before.then == [planned.id] and queues[planned.id] == queues[before.id]
+        if planned.in_place or alone:
+            heirs[before.id] = planned
+    return heirs
+
+
+def _launched(plan: Plan, planned: Planned, queue: str, heir: Planned | None) -> LaunchedTask:
+    task = _task_type(planned.task)
+    extras = (
+        planned.extras
+        if heir is None
+        else planned.extras | {"heir": [heir.id, heir.task.name, heir.in_place]}
+    )
+    envelope = encode_arguments(
+        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload, extras
+    )
     # A map makes room for its own tasks, so it goes first.
     lane = Lane(queue, HIGHEST_PRIORITY if planned.mapped else task.policy.priority)
     return LaunchedTask(

@@ -37,6 +37,7 @@ class Event(StrEnum):
     UNBLOCK = "unblock"
     PROMOTE = "promote"
     CLAIM = "claim"
+    FOLLOW = "follow"
     SUCCEED = "succeed"
     JOIN = "join"
     RETRY = "retry"
@@ -69,6 +70,9 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.UNBLOCK: _row(Status.QUEUED, Status.BLOCKED),
     Event.PROMOTE: _row(Status.QUEUED, Status.SCHEDULED),
     Event.CLAIM: _row(Status.RUNNING, Status.QUEUED),
+    Event.FOLLOW: _row(
+        Status.RUNNING, Status.BLOCKED
+    ),  # by the worker that has just ended what it waited for
     Event.SUCCEED: _row(Status.SUCCEEDED, Status.RUNNING),
     Event.JOIN: _row(Status.SUCCEEDED, Status.BLOCKED),  # a run whose tasks have ended: no worker has it
     Event.RETRY: _row(Status.SCHEDULED, Status.RUNNING),

@@ -143,23 +143,25 @@ class Graph:
         """
         if not self.nodes:
             raise InvalidInput(f"graph {self.name!r} has no nodes: add one with node(task, …)")
-        waiting = {node: set(node.parents) for node in self.nodes}
-        order: list[Node] = []
-        while waiting:
-            ready = [node for node, parents in waiting.items() if not parents]
-            if not ready:
-                cycle = " → ".join(node.name for node in _cycle(waiting))
-                raise InvalidInput(f"graph {self.name!r} has a cycle: {cycle}")
-            for node in ready:
-                del waiting[node]
-            for parents in waiting.values():
-                parents.difference_update(ready)
-            order += ready
-        for node in order:
-            if node.need > len(node.parents):
+        parents = {node: node.parents for node in self.nodes}
+        left = {node: len(of) for node, of in parents.items()}
+        followers: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node, of in parents.items():
+            for parent in of:
+                followers[parent].append(node)
+            if node.need > len(of):
                 raise InvalidInput(
-                    f"node {node.name!r} starts when {node.need} have succeeded, and waits for {len(node.parents)}"
+                    f"node {node.name!r} starts when {node.need} have succeeded, and waits for {len(of)}"
                 )
+        order = [node for node, count in left.items() if not count]
+        for node in order:  # grows meanwhile
+            for follower in followers[node]:
+                left[follower] -= 1
+                if not left[follower]:
+                    order.append(follower)
+        if len(order) < len(self.nodes):
+            cycle = " → ".join(node.name for node in _cycle([node for node in self.nodes if left[node]]))
+            raise InvalidInput(f"graph {self.name!r} has a cycle: {cycle}")
         return order
 
 
@@ -185,9 +187,9 @@ def _check_result(task: TaskLike, parameter: str, value: Any) -> None:
         )
 
 
-def _cycle(waiting: Mapping[Node, set[Node]]) -> list[Node]:
+def _cycle(waiting: Sequence[Node]) -> list[Node]:
     """A cycle among nodes that all wait for others of them."""
-    path = [next(iter(waiting))]
-    while (ahead := next(iter(waiting[path[-1]]))) not in path:
+    path = [waiting[0]]
+    while (ahead := next(parent for parent in path[-1].parents if parent in waiting)) not in path:
         path.append(ahead)
     return [*reversed(path[path.index(ahead) :]), path[-1]]

@@ -71,6 +71,7 @@ class Node(Placeholder):
     need: int = 0
     queue: str | None = None
     caught: bool = False
+    in_place: bool | None = None
     undoes: Node | None = None
     earlier: list[Node] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
@@ -119,6 +120,13 @@ class Node(Placeholder):
         """How it failed, as an argument of another node, which then handles it: that one runs only if this one failed, and
         the run does not fail by it."""
         return NodeError(self)
+
+    def inline(self, wanted: bool = True) -> Node:
+        """Whether the worker that has run the one node that this one waits for goes on with it at once, without a way
+        through a queue: always if it can, or never. Undecided, it does so when the queue is the same and tasks of this type
+        have lately been short. A node that waits for several is never run so."""
+        self.in_place = wanted
+        return self
 
     def undo(self, task: TaskLike, *args: Any, **kwargs: Any) -> Node:
         """Add a task that makes good for this one when the run goes wrong after it has succeeded. Those of a run go one by

@@ -31,6 +31,7 @@ class Planned:
     caught: bool = False
     undoes: str = ""
     mapped: bool = False
+    in_place: bool | None = None
     window: int = 0
     enough: int | None = None
     extras: dict[str, Any] = field(default_factory=dict)
@@ -123,7 +124,7 @@ def _planned(
         ]
     planned = Planned(
         ids[node], node.name, node.task, args, kwargs, node.trigger, [ids[parent] for parent in parents], node.queue,
-        node.need, node.caught, ids[node.undoes] if node.undoes else "", extras=extras,
+        node.need, node.caught, ids[node.undoes] if node.undoes else "", in_place=node.in_place, extras=extras,
     )  # fmt: skip
     if not isinstance(node, MapNode):
         if node.takes_params:  # all else was checked when the node was added

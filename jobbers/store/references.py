@@ -24,16 +24,19 @@ class Resolver:
         self._blobs = blobs
         self._shared = SharedReads(inspect)
 
-    async def resolve(self, value: Any) -> Any:
-        """``value`` with results instead of references; ``None`` for a task that did not succeed.
+    async def resolve(self, value: Any, known: Mapping[str, bytes] | None = None) -> Any:
+        """``value`` with results instead of references; ``None`` for a task that did not succeed. ``known`` has encoded
+        results that need not be read.
 
         Raises :class:`NotFound` when a task or its result is gone, or cannot be read.
         """
         references = list(dict.fromkeys(_references(value)))
         if not references:
             return value
-        ids = [it.id for it in references if not it.error]
-        found: dict[Ref, Any] = {}
+        found: dict[Ref, Any] = {
+            Ref(task_id): _unpacked(task_id, packed) for task_id, packed in (known or {}).items()
+        }
+        ids = [it.id for it in references if not it.error and it not in found]
         if ids:
             outcomes = await self._shared.outcomes(ids)
             for task_id, outcome in zip(ids, outcomes, strict=True):

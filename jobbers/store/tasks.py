@@ -37,6 +37,17 @@ class Success(NamedTuple):
     value: bytes
 
 
+class Succession(NamedTuple):
+    """An execution that ended well, and the task that its worker would go on with."""
+
+    id: str
+    owner: str
+    retention_ms: int
+    where: str
+    value: bytes
+    heir: str
+
+
 class Failure(NamedTuple):
     """An execution that ended the task as failed."""
 
@@ -190,6 +201,21 @@ class TaskStore:
         for success in done:
             args += success
         return await self._ids("succeed", shard, args, patience)
+
+    async def follow(
+        self, shard: int, done: Sequence[Succession], lease_ms: int, patience: float | None = None
+    ) -> tuple[list[str], dict[str, Claimed]]:
+        """Accept results, and claim what may follow. Returns the ids that were refused, and what was claimed by the id of
+        the task that it follows."""
+        reply = await self._gateway.run(
+            "follow", self._shards[shard].prefix, [lease_ms, *_flat(done)], patience
+        )
+        start = 1 + reply[0]
+        claimed = {task.id: task for task in _claimed("", [0, *reply[start:]])}
+        followed = {
+            row.id: claimed[row.heir]._replace(owner=row.owner) for row in done if row.heir in claimed
+        }
+        return [item.decode() for item in reply[1:start]], followed
 
     async def fail(self, shard: int, done: Sequence[Failure], patience: float | None = None) -> list[str]:
         """End tasks as dead letters. Returns the ids that were refused."""
@@ -351,5 +377,6 @@ __all__ = [
     "Retrial",
     "Skipping",
     "Success",
+    "Succession",
     "TaskStore",
 ]

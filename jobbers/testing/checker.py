@@ -50,6 +50,7 @@ _MOVES: dict[str, tuple[Event, ...]] = {
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
     # The last item of a map may have ended before the map's own execution does.
     "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),
+    "follow": (Event.SUCCEED, Event.FOLLOW, *_RUN_MOVES),
     **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL)},
     **{event.value: (event,) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE, Event.REQUEUE)},
 }
@@ -129,7 +130,7 @@ def no_stale_acceptance(run: Run) -> Iterator[Finding]:
     for task, moves in run.moves.items():
         owner = ""
         for move in moves:
-            if move["by"] in ("claim", "found"):
+            if move["to"] == Status.RUNNING or move["by"] == "found":
                 owner = move["owner"]
             elif move["by"] in FINISHING and move["from"] != Status.BLOCKED and move.get("caller") != owner:
                 yield Finding(
@@ -142,7 +143,7 @@ def attempt_budget(run: Run) -> Iterator[Finding]:
     attempts = {event["task"]: event["attempts"] for event in run.of_kind["submitting"]}
     for task in run.moves:
         for life in run.lives(task):
-            starts = sum(move["by"] == "claim" and move["to"] == Status.RUNNING for move in life)
+            starts = sum(move["by"] in ("claim", "follow") and move["to"] == Status.RUNNING for move in life)
             free = sum(_is_free(before, move) for before, move in itertools.pairwise(life))
             allowed = attempts.get(task, starts) + run.crash_budget + free
             if starts > allowed:
@@ -218,7 +219,11 @@ def told_the_truth(run: Run) -> Iterator[Finding]:
         match event["kind"]:
             case "moved":
                 reached[event["task"]].add(event["to"])
-                by_itself = event["by"] == "succeed" and event["from"] != Status.BLOCKED
+                by_itself = (
+                    event["by"] in ("succeed", "follow")
+                    and event["to"] == Status.SUCCEEDED
+                    and event["from"] != Status.BLOCKED
+                )
                 if by_itself and (event["task"], event["owner"]) not in returned:
                     yield Finding(
                         "told_the_truth", event["task"], "succeeded, and its function never returned"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Event = dict[str, Any]
-FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release", "skip", "suspend"})
+FINISHING = frozenset({"succeed", "fail", "retry", "snooze", "release", "skip", "suspend", "follow"})
 """The scripts by which the owner of an execution says what became of it."""
 
 

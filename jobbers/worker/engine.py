@@ -53,7 +53,7 @@ class Engine:
         self._settings = settings
         self._control_channel = store.keys.control(worker)
         self._executors = Executors(capacity.threads, capacity.processes)
-        self.finisher = Finisher(store)
+        self.finisher = Finisher(store, settings.lease_ms)
         self.runner = Runner(app, worker, self.finisher, self._executors, store)
         running = self.runner.running
         self._heartbeats = Heartbeats(store, settings, running)
@@ -123,6 +123,7 @@ class Engine:
         """Claim nothing more, let running tasks end as their types want it, and write what they came to."""
         for claimer in self.claimers:
             claimer.stop()
+        self.runner.closing = True
         # Claimers that wait for work hold nothing and can be cancelled; a claim in flight is waited for.
         for claimer, task in zip(self.claimers, self._claiming, strict=True):
             if not claimer.claiming:

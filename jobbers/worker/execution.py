@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -26,10 +26,11 @@ class Execution:
     """What runs, since when (monotonic seconds), and what it occupies.
 
     ``confirmed`` is when the call was sent by which the server last confirmed its lease; ``shown`` whether its first
-    heartbeat was sent.
+    heartbeat was sent. ``before`` has results of the task that it follows in the same place.
     """
 
     __slots__ = (
+        "before",
         "claimed",
         "confirmed",
         "context",
@@ -52,6 +53,7 @@ class Execution:
         self.shard = shard
         self.started = self.confirmed = context.beaten_at
         self.shown = False
+        self.before: Mapping[str, bytes] | None = None
         self.ending: Ending | None = None
         self.task: asyncio.Task[None] | None = None
 

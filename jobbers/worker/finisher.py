@@ -5,15 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from jobbers.core.decide import Decision
 from jobbers.core.status import Event
+from jobbers.core.task import Claimed
 from jobbers.errors import OutOfMemory, StoreError
 from jobbers.store.store import Store
-from jobbers.store.tasks import MAX_BATCH, Failure, Postponement, Retrial, Skipping, Success, chunked
+from jobbers.store.tasks import (
+    MAX_BATCH,
+    Failure,
+    Postponement,
+    Retrial,
+    Skipping,
+    Success,
+    Succession,
+    chunked,
+)
 from jobbers.worker.execution import Execution
 from jobbers.worker.report import bounded
 
@@ -22,12 +33,20 @@ OOM_PAUSE_SECONDS = 1.0
 MAX_REASON = 500
 
 
+OnFollow = Callable[[Execution, bytes, Claimed | None, float], None]
+"""Called when an execution has made way: with its encoded result, the execution that follows it, if any, and when the call
+was sent (monotonic seconds)."""
+
+
 class Finisher:
     """Collects completions and writes them in batches, a verb and shard at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, lease_ms: int) -> None:
         self._store = store
+        self._lease_ms = lease_ms
         self._pending: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        self._leaving: dict[tuple[str, str], tuple[Execution, bytes]] = {}
+        self.on_follow: OnFollow = lambda *_: None
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -40,6 +59,15 @@ class Finisher:
         claimed, retention = execution.claimed, execution.type.policy.retention_ms
         where, value = ("result", packed) if blob is None else ("blob", blob.encode())
         self._add("succeed", execution.shard, Success(claimed.id, claimed.owner, retention, where, value))
+
+    def follow(self, execution: Execution, packed: bytes, blob: str | None, heir: str) -> None:
+        """Like :meth:`succeed`; the worker would go on with the task ``heir`` in the same place: see ``on_follow``."""
+        claimed, retention = execution.claimed, execution.type.policy.retention_ms
+        where, value = ("result", packed) if blob is None else ("blob", blob.encode())
+        self._leaving[claimed.id, claimed.owner] = execution, packed
+        self._add(
+            "follow", execution.shard, Succession(claimed.id, claimed.owner, retention, where, value, heir)
+        )
 
     def settle(
         self, shard: int, task_id: str, owner: str, retention_ms: int, decision: Decision, report: bytes
@@ -107,6 +135,8 @@ class Finisher:
         tasks = self._store.tasks
         while True:
             try:
+                if verb == "follow":
+                    return await self._follow(shard, rows)
                 if verb == "release":
                     return await tasks.release(rows, "its worker was shut down", patience=math.inf)
                 send: Callable[..., Awaitable[list[str]]] = getattr(tasks, verb)
@@ -115,12 +145,23 @@ class Finisher:
                 log.error("the server is at its memory limit: %d completions wait", self.backlog)
                 await asyncio.sleep(OOM_PAUSE_SECONDS)
 
+    async def _follow(self, shard: int, rows: Sequence[Succession]) -> list[str]:
+        sent = time.monotonic()
+        refused, followed = await self._store.tasks.follow(shard, rows, self._lease_ms, patience=math.inf)
+        for row in rows:
+            execution, packed = self._leaving.pop((row.id, row.owner))
+            self.on_follow(execution, packed, followed.get(row.id), sent)
+        return refused
+
     async def _one_by_one(self, verb: str, shard: int, rows: Sequence[Any], error: StoreError) -> list[str]:
         """One record that the server cannot handle must not take its neighbours along."""
         if len(rows) == 1:
             log.error(
                 "the %s of task %s cannot be written, its lease will run out: %s", verb, rows[0][0], error
             )
+            if verb == "follow":
+                execution, packed = self._leaving.pop(rows[0][:2])
+                self.on_follow(execution, packed, None, 0.0)
             return []
         refused: list[str] = []
         for row in rows:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from jobbers.app import Jobbers
@@ -46,17 +47,26 @@ class Runner:
         self._offload_above = app.settings.offload_above
         self._loop = asyncio.get_running_loop()
         self.running: Running = {}
+        self.closing = False
+        finisher.on_follow = self._go_on
         self._calls = {
             task_type.name: (task_type, _chain(app, task_type, executors.call_for(task_type)))
             for task_type in app.task_types.values()
         }
+        self._run_tasks.known = self._calls.keys()
 
     def start(
-        self, claimed: Claimed, slots: Slots, shard: int, leased_at: float | None = None
+        self,
+        claimed: Claimed,
+        slots: Slots,
+        shard: int,
+        leased_at: float | None = None,
+        before: Mapping[str, bytes] | None = None,
     ) -> asyncio.Task[None] | None:
         """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here.
 
-        ``leased_at`` is when its claim was sent (monotonic seconds): its lease cannot have begun earlier.
+        ``leased_at`` is when its claim was sent (monotonic seconds): its lease cannot have begun earlier. ``before`` has
+        encoded results by the task that returned them, which need not be read again.
         """
         known = self._calls.get(claimed.type) or self._calls.get(claimed.type.removeprefix(MAP_TYPE))
         if known is None:
@@ -81,6 +91,7 @@ class Runner:
             execution.confirmed = leased_at
         self.running[execution] = None
         referring = envelope if in_run else None
+        execution.before = before
         execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs, referring))
         return execution.task
 
@@ -93,6 +104,7 @@ class Runner:
         referring: Envelope | None,
     ) -> None:
         """Call the function; ``referring`` holds the arguments of a run's task, which may refer to results of others."""
+        makes_way = False
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
         try:
             if referring is not None:
@@ -114,12 +126,36 @@ class Runner:
             self._settle(execution, error)
             raise
         else:
-            if execution.ending is not Ending.LOST:
-                self._finisher.succeed(execution, packed, blob)
+            makes_way = self._succeed(execution, packed, blob, referring)
         finally:
             execution.context.over = True
             self.running.pop(execution, None)
+            if not makes_way:
+                execution.slots.give(1)
+
+    def _succeed(
+        self, execution: Execution, packed: bytes, blob: str | None, referring: Envelope | None
+    ) -> bool:
+        """Write a result. Returns whether another execution may follow in the same place."""
+        if execution.ending is Ending.LOST:
+            return False
+        heir = None if referring is None or self.closing else self._run_tasks.heir(execution, referring)
+        if heir is None:
+            self._finisher.succeed(execution, packed, blob)
+        else:
+            self._finisher.follow(execution, packed, blob, heir)
+        return heir is not None
+
+    def _go_on(self, execution: Execution, packed: bytes, claimed: Claimed | None, leased_at: float) -> None:
+        """An execution has made way for the one that follows it in its place, or for none."""
+        if claimed is None:
             execution.slots.give(1)
+        elif self.closing:
+            self._finisher.release(execution.shard, claimed.id, claimed.owner)
+            execution.slots.give(1)
+        else:
+            before = {execution.claimed.id: packed}
+            self.start(claimed, execution.slots, execution.shard, leased_at, before)
 
     def _encoded(self, value: Any) -> bytes:
         try:

@@ -223,6 +223,20 @@ async def _revive(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     scene.lives[run.id] += 1
 
 
+@script("follow")
+async def _follow(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("follow", fate)
+    note = scene.app.task_types["note"]
+    dag = scene.app.dag("follow")
+    dag.node(note, dag.node(note, 1)).inline().named("second")
+    run = await dag.submit()
+    scene.note(run)
+    assert await scene.final([run], 8) == {SUCCEEDED: 1}
+    assert rule.hits
+    assert [effect.attempt for effect in scene.effects.all("start")] == [1, 1]
+
+
 @script("skip")
 async def _skip(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await _watched(scene, proxy)

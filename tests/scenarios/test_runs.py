@@ -83,6 +83,28 @@ async def test_every_item_of_a_map_counts_once_whoever_dies(scene: Scene) -> Non
     assert max(ended.values()) <= begun
 
 
+@pytest.mark.scene(lease=1.0, crash_budget=50)
+async def test_what_follows_in_place_is_run_by_another_when_its_worker_dies(scene: Scene) -> None:
+    fleet = [await scene.worker("--concurrency", "10") for _ in range(2)]
+    nap = scene.app.task_types["nap"]
+    dag = scene.app.dag("line")
+    node = dag.node(nap, 0.05)
+    for _ in range(9):
+        node = dag.node(nap, 0.05).after(node).inline()
+    runs = [await dag.submit() for _ in range(20)]
+    scene.note(*runs)
+    for _ in range(3):
+        await asyncio.sleep(0.3)
+        fleet.pop(0).kill()
+        fleet.append(await scene.worker("--concurrency", "10"))
+    assert await scene.final(runs, 40) == {SUCCEEDED: 20}
+    for run in runs:
+        found = await run.nodes()
+        assert {node.status for node in found} == {Status.SUCCEEDED}
+        begun = [min(effect.at for effect in scene.effects.all("start", node.id)) for node in found]
+        assert begun == sorted(begun)
+
+
 async def test_a_zombie_does_not_move_its_run_on_again(scene: Scene) -> None:
     first = await scene.worker(lease=1.0)
     run = await diamond(scene, 1.5)

@@ -23,9 +23,9 @@ def _replaced(*scripts: str, old: str, new: str) -> Rewrite:
     return rewrite
 
 
-FENCED = ("succeed", "fail", "retry", "snooze", "release", "skip")
+FENCED = ("succeed", "follow", "fail", "retry", "snooze", "release", "skip")
 
-ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim", "skip", "suspend")
+ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim", "skip", "suspend", "follow")
 
 BUGS: dict[str, Rewrite] = {
     "fence by status only": _replaced(*FENCED, old=HOLDS, new="return record[1] == 'running'"),
@@ -47,6 +47,9 @@ BUGS: dict[str, Rewrite] = {
     "crashes are not counted": _replaced("reclaim", old="+ crash\n", new="\n"),
     "completion leaves the lease behind": _replaced(
         "succeed", old="redis.call('ZREM', P .. K.leases, unpack(done))", new="local nothing = done"
+    ),
+    "what follows in place has no lease": _replaced(
+        "follow", old="redis.call('ZADD', P .. K.leases, unpack(leases))", new="local nothing = leases"
     ),
     "a join does not wait for all": _replaced(
         *ENDING,

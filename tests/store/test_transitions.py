@@ -19,6 +19,7 @@ from jobbers.core.status import TRANSITIONS, Event, Status, allows
 from jobbers.errors import Conflict
 from jobbers.store.runs import LaunchedTask, RevivedTask, StoredPlan
 from jobbers.store.store import Store
+from jobbers.store.tasks import Succession
 from tests.store import kit
 from tests.store.kit import ANOTHER, FAILED_RETENTION, LANE, OWNER, RETENTION, end_leases, put, status_of
 
@@ -67,7 +68,9 @@ async def revive(store: Store, task_id: str) -> None:
         await store.runs.revive(run, 2, tasks)
 
 
-def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaitable[None]]:
+def by_its_parent(
+    *, well: bool, heir: bool = False, **fields: str
+) -> Callable[[Store, str], Awaitable[None]]:
     """The end of a task for which this one waits, and for no other."""
 
     async def fire(store: Store, task_id: str) -> None:
@@ -82,9 +85,19 @@ def by_its_parent(*, well: bool, **fields: str) -> Callable[[Store, str], Awaita
         )
         await store.runs.launch(run, kit.ENVELOPE, StoredPlan("test", [], None, [task_id]), [task])
         await kit.claim(store, owner=ANOTHER, lanes=(lane,))
-        assert await (kit.succeed if well else kit.fail)(store, [parent], ANOTHER) == []
+        if heir:
+            rows = [Succession(parent, ANOTHER, RETENTION, "result", b"\x01", task_id)]
+            refused, _ = await store.tasks.follow(0, rows, kit.LEASE)
+            assert refused == []
+        else:
+            assert await (kit.succeed if well else kit.fail)(store, [parent], ANOTHER) == []
 
     return fire
+
+
+async def follow(store: Store, task_id: str) -> None:
+    """In the place of a task for which it waits, and for no other."""
+    await by_its_parent(well=True, heir=True, trigger="all_succeeded")(store, task_id)
 
 
 async def skip(store: Store, task_id: str) -> None:
@@ -123,6 +136,7 @@ FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.REVIVE: revive,
     Event.PROMOTE: promote,
     Event.CLAIM: claim,
+    Event.FOLLOW: follow,
     Event.SUCCEED: by_its_owner(kit.succeed),
     Event.RETRY: by_its_owner(kit.retry),
     Event.SNOOZE: by_its_owner(kit.snooze),

@@ -16,8 +16,9 @@ def test_only_another_life_leaves_a_final_status() -> None:
     assert leaving == {Event.REQUEUE, Event.REVIVE}
 
 
-def test_only_a_claim_starts_a_task() -> None:
-    assert [event for event, row in TRANSITIONS.items() if row.target is Status.RUNNING] == [Event.CLAIM]
+def test_only_claims_start_a_task() -> None:
+    starting = [event for event, row in TRANSITIONS.items() if row.target is Status.RUNNING]
+    assert starting == [Event.CLAIM, Event.FOLLOW]
 
 
 @pytest.mark.parametrize("status", [status for status in Status if not status.final])

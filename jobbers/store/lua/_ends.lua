@@ -7,6 +7,8 @@ local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch'}
 local ended_besides = {}
 local returned, lies = '', 'result' -- what the task that is being closed returned, and where that lies
 
+local heir, heir_owner = '', '' -- the task that may follow it on the same worker, and by which claim
+
 local advance, collect, settle_run
 
 local function close(id, record, event, stamp, retention, tally, ...)
@@ -83,7 +85,7 @@ end
 
 -- One that waits has heard of all that it waits for, or of enough successes: it starts, is skipped, or ends if it is a run.
 local function move_on(child, place, place_of_run, trigger, left, need, stamp, retention, tally)
-  local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes')
+  local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes', 'attempt')
   local what = 'end'
   if not trigger then
     end_run(child, place, r[2], stamp, retention, tally)
@@ -93,7 +95,12 @@ local function move_on(child, place, place_of_run, trigger, left, need, stamp, r
     what = verdict(trigger, need, r[2], r[3])
   end
   if what == 'start' then
-    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[1], child))
+    if child == heir then
+      redis.call('HSET', place, 'status', TO.follow, 'owner', heir_owner, 'started', stamp,
+        'attempt', (tonumber(r[5]) or 0) + 1)
+    else
+      redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[1], child))
+    end
     if left > 0 then
       redis.call('HDEL', place, 'waits') -- so that it hears of no more ends
     end

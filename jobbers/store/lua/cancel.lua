@@ -31,6 +31,7 @@ local function cancel(id)
     local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded')
     if more and (more[1] or more[2]) then
       local ids = more[2] and redis.call('SMEMBERS', P .. K.open .. id) or {}
+      table.sort(ids)
       for part in string.gmatch(more[1] or '', '%S+') do
         ids[#ids + 1] = part
       end

@@ -154,6 +154,8 @@ class Client:
         nodes.append(node.after(*parents).when(trigger))
         if chance.random() < 0.1:
             node.may_fail()
+        if len(parents) == 1 and chance.random() < 0.5:
+            node.inline()
         if parents and chance.random() < 0.1:
             chance.choice([node.only_if, node.unless])(parents[0])
         if chance.random() < 0.1:

@@ -84,8 +84,10 @@ class SimulatedServer:
             self._touched.clear()
             reply = self._ask(command)
             script = _script(command)
-            if script in FINISHING and reply and isinstance(reply, list):
-                self._history.add("fenced", by=script, count=len(reply))
+            if script in FINISHING and isinstance(reply, list):
+                refused = reply[0] if script == "follow" else len(reply)
+                if refused:
+                    self._history.add("fenced", by=script, count=refused)
             if self._touched:
                 touched = list(self._touched)
                 self._note(touched, command, script)
