@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jobbers.client import Client, new_id
-from jobbers.core import ids
 from jobbers.core.ids import check_id
-from jobbers.core.lanes import Lane, parse_lane
-from jobbers.core.payload import encode_arguments
-from jobbers.core.policy import HIGHEST_PRIORITY
 from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
 from jobbers.dag.graph import Graph
 from jobbers.dag.nodes import MapNode, Node
-from jobbers.dag.plan import Plan, Planned, compile_graph
 from jobbers.dag.values import Param
-from jobbers.errors import ConfigError, InvalidInput
+from jobbers.errors import InvalidInput
+from jobbers.launch import Launch, Startable, prepare, task_type_of
 from jobbers.run import RunHandle
-from jobbers.store.maps import MAP_TYPE
-from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.task_type import TaskType
-
-RUN_HEADER = "jobbers-run"
-"""The header by which a worker knows that arguments may refer to results; its value is the run's id."""
 
 GetClient = Callable[[], Awaitable[Client]]
 
@@ -84,11 +76,28 @@ class Dag:
 
     async def submit_as(self, run_id: str | None, params: Mapping[str, Any]) -> RunHandle:
         """Like :meth:`submit`, under an id made with ``new_id()``: one that exists is left alone."""
-        return await _launch(self.graph, None, params, run_id, self._client)
+        return await _start(self.call(**params), run_id, self._client)
+
+    def call(self, **params: Any) -> DagCall:
+        """A run with these parameters that is not submitted yet: a task may return it, to have it run in its place."""
+        return DagCall(self.graph, params)
 
 
-class Flow:
-    """Tasks one after another and side by side; made with :func:`chain` and :func:`group`."""
+@dataclass(frozen=True, slots=True)
+class DagCall(Startable):
+    """A graph with the parameters of a run."""
+
+    graph: Graph
+    params: Mapping[str, Any]
+
+    def prepare(self, run_id: str) -> Launch:
+        """See :class:`Startable`."""
+        return prepare(self.graph, self.params, run_id)
+
+
+class Flow(Startable):
+    """Tasks one after another and side by side; made with :func:`chain` and :func:`group`. A task may return one, to have
+    it run in its place."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -99,8 +108,12 @@ class Flow:
 
     async def submit(self, id: str | None = None) -> RunHandle:
         """Start it. Raises like :meth:`Dag.submit`."""
+        return await _start(self, id, _client_of(self.part))
+
+    def prepare(self, run_id: str) -> Launch:
+        """See :class:`Startable`."""
         graph, output = to_graph(self.part, "flow")
-        return await _launch(graph, output, {}, id, _client_of(self.part))
+        return prepare(graph, {}, run_id, output)
 
 
 def chain(*parts: Flow | Call) -> Flow:
@@ -128,89 +141,11 @@ def _client_of(part: Part) -> GetClient:
         if not part.parts:
             raise InvalidInput(f"a {type(part).__name__.lower()} of nothing: give it at least one task.s(…)")
         part = part.parts[0]
-    return _task_type(part.task).client
+    return task_type_of(part.task).client
 
 
-def _task_type(task: Any) -> TaskType[..., Any]:
-    if not isinstance(task, TaskType):
-        raise ConfigError(f"a {type(task).__name__} is no task type: decorate the function with @app.task")
-    return task
-
-
-async def _launch(
-    graph: Graph, output: Any, params: Mapping[str, Any], run_id: str | None, get_client: GetClient
-) -> RunHandle:
-    run = new_id() if run_id is None else check_id(run_id)
-    tail = ids.tail_of(run)
-    plan = compile_graph(graph, params, run, lambda: ids.with_tail(new_id(), tail), output)
-    queues = {planned.id: _queue(planned) for planned in plan.tasks}
-    heirs = _heirs(plan, queues)
-    tasks = [_launched(plan, planned, queues[planned.id], heirs.get(planned.id)) for planned in plan.tasks]
-    limit = _task_type(plan.tasks[0].task).max_payload
-    envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run}, limit)
-    nodes = [
-        StoredNode(it.id, it.name, task.type, it.parents, parse_lane(task.lane).queue, it.need, it.undoes)
-        for it, task in zip(plan.tasks, tasks, strict=True)
-    ]
+async def _start(work: Startable, run_id: str | None, get_client: GetClient) -> RunHandle:
+    launch = work.prepare(new_id() if run_id is None else check_id(run_id))
     client = await get_client()
-    await client.store.runs.launch(run, envelope, StoredPlan(plan.name, nodes, plan.output, plan.ends), tasks)
-    return RunHandle(run, get_client)
-
-
-def _queue(planned: Planned) -> str:
-    task = _task_type(planned.task)
-    spread = task.policy.spread
-    if planned.queue or spread is None or planned.mapped:
-        return planned.queue or task.policy.queue
-    return task.choose_queue(spread, planned.args, planned.kwargs)
-
-
-def _heirs(plan: Plan, queues: Mapping[str, str]) -> dict[str, Planned]:
-    """Who may follow whom on the same worker, by the id of the one before."""
-    tasks = {planned.id: planned for planned in plan.tasks}
-    heirs: dict[str, Planned] = {}
-    for planned in plan.tasks:
-        before = tasks[planned.parents[0]] if len(planned.parents) == 1 else None
-        if before is None or before.mapped or planned.mapped or planned.undoes or planned.in_place is False:
-            continue
-        alone = before.then == [planned.id] and queues[planned.id] == queues[before.id]
-        if planned.in_place or alone:
-            heirs[before.id] = planned
-    return heirs
-
-
-def _launched(plan: Plan, planned: Planned, queue: str, heir: Planned | None) -> LaunchedTask:
-    task = _task_type(planned.task)
-    extras = (
-        planned.extras
-        if heir is None
-        else planned.extras | {"heir": [heir.id, heir.task.name, heir.in_place]}
-    )
-    envelope = encode_arguments(
-        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload, extras
-    )
-    # A map makes room for its own tasks, so it goes first.
-    lane = Lane(queue, HIGHEST_PRIORITY if planned.mapped else task.policy.priority)
-    return LaunchedTask(
-        planned.id,
-        (MAP_TYPE if planned.mapped else "") + task.name,
-        str(lane),
-        envelope,
-        planned.waits,
-        planned.then,
-        planned.name,
-        planned.trigger.value,
-        _fields(planned),
-    )
-
-
-def _fields(planned: Planned) -> dict[str, str | int]:
-    fields: dict[str, str | int] = {
-        "need": planned.need,
-        "caught": int(planned.caught),
-        "undoes": planned.undoes,
-        "window": planned.window,
-    }
-    return {name: value for name, value in fields.items() if value} | (
-        {} if planned.enough is None else {"enough": planned.enough}
-    )
+    await client.store.runs.launch(*launch)
+    return RunHandle(launch.run_id, get_client)

@@ -74,6 +74,7 @@ FIELDS = (
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
     "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
+    "stands_in",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -87,7 +88,8 @@ counts, ``cause`` which task first went wrong before it, ``missed`` 1 when a bra
 ``plan``, lists its tasks as ``parts``, and its ``output`` is what it returns, with references to results.
 
 A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
-must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``."""
+must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
+task that has launched a run in its place is a map of one item, the run; ``stands_in`` is its id."""
 
 
 def shard_prefix(namespace: str, shard: int) -> str:

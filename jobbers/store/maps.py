@@ -69,8 +69,22 @@ class MapStore:
         self, map_id: str, owner: str, results: Gathered, retention_ms: int, patience: float | None = None
     ) -> bool:
         """End an execution of the map: it goes on, or ends, as its tasks do. Returns whether it was the caller's still."""
-        args: list[Argument] = [map_id, owner, results.total, pack(results), retention_ms]
+        args: list[Argument] = [map_id, owner, results.total, pack(results), retention_ms, "", ""]
         return bool(await self._gateway.run("suspend", self._keys(map_id).prefix, args, patience))
+
+    async def hand_over(
+        self,
+        task_id: str,
+        owner: str,
+        run_id: str,
+        envelope: bytes,
+        retention_ms: int,
+        patience: float | None = None,
+    ) -> bool:
+        """End an execution that has launched a run in its task's place: the task runs again, with ``envelope``, when the
+        run has succeeded, and fails with it. Returns whether it was the caller's still."""
+        args: list[Argument] = [task_id, owner, 1, "", retention_ms, run_id, envelope]
+        return bool(await self._gateway.run("suspend", self._keys(task_id).prefix, args, patience))
 
     async def progress(self, ids: Sequence[str]) -> list[MapProgress]:
         """How far maps are."""

@@ -46,6 +46,11 @@ class Resolver:
                 found[it] = await self._error(it.id)
         return _filled(value, found)
 
+    async def has_succeeded(self, task_id: str) -> bool:
+        """Whether a task or run that is still known has succeeded."""
+        (outcome,) = await self._shared.outcomes([task_id])
+        return outcome is not None and outcome.status is Status.SUCCEEDED
+
     async def result(self, task_id: str, outcome: Outcome) -> Any:
         """What a task, a map or a run that succeeded returned. Raises :class:`NotFound`."""
         packed = await self._blobs.get(outcome.blob) if outcome.blob else outcome.result

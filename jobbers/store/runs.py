@@ -78,16 +78,17 @@ class RunStore:
         return self._shards[shard_of(run_id, len(self._shards))]
 
     async def launch(
-        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask]
+        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], owner: str = ""
     ) -> None:
-        """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone."""
+        """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone. With
+        ``owner`` it takes the place of a task of that id."""
         nodes = [
             [node.id, node.name, node.type, list(node.parents), node.queue, node.need, node.undoes]
             for node in plan.nodes
         ]
         stored = pack([plan.name, nodes, list(plan.ends)])
         args: list[Argument] = [
-            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends),
+            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner,
         ]  # fmt: skip
         for task in tasks:
             args += (

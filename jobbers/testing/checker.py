@@ -223,6 +223,7 @@ def told_the_truth(run: Run) -> Iterator[Finding]:
                     event["by"] in ("succeed", "follow")
                     and event["to"] == Status.SUCCEEDED
                     and event["from"] != Status.BLOCKED
+                    and "total" not in event  # it was its run that succeeded
                 )
                 if by_itself and (event["task"], event["owner"]) not in returned:
                     yield Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import time
@@ -12,10 +13,11 @@ from jobbers.client import new_id
 from jobbers.core import ids
 from jobbers.core.condition import holds
 from jobbers.core.lanes import Lane
-from jobbers.core.payload import Envelope, Gathered, encode_arguments
+from jobbers.core.payload import Envelope, Gathered, Ref, encode_arguments, pack_envelope, unpack_envelope
 from jobbers.core.signals import Fail, Skip
 from jobbers.dag.mapping import Rows, rows_of
 from jobbers.errors import InvalidInput, NotFound
+from jobbers.launch import Startable
 from jobbers.store.blobs import BlobStore
 from jobbers.store.maps import ItemTask
 from jobbers.store.references import Resolver
@@ -40,6 +42,7 @@ class RunTasks:
 
     def __init__(self, store: Store, blobs: BlobStore) -> None:
         self._maps = store.maps
+        self._runs = store.runs
         self._resolver = Resolver(store.inspect, store.maps, blobs)
         self._rows: dict[str, Rows] = {}
         self._seconds: dict[str, float] = {}
@@ -87,6 +90,39 @@ class RunTasks:
         retention = task_type.policy.retention_ms
         if not await self._maps.suspend(claimed.id, claimed.owner, results, retention, patience=math.inf):
             log.warning("map %s is not this worker's any more: another goes on with it", claimed.id)
+
+    async def hand_over(self, execution: Execution, work: Startable) -> None:
+        """Start what a task returned, to be run in its place: the task ends as that does, with its result.
+
+        A task that is executed again, since its worker died here, finds the run that is there: its id follows from the
+        task's. Raises :class:`Fail` for what could not run.
+        """
+        claimed = execution.claimed
+        envelope = unpack_envelope(claimed.envelope)
+        seed = f"{claimed.id} {envelope.extras.get('run', '')}".encode()
+        chance = int.from_bytes(hashlib.blake2b(seed, digest_size=10).digest(), "big")
+        run_id = ids.with_tail(ids.make_id(claimed.created, chance), ids.tail_of(claimed.id))
+        try:
+            await self._runs.launch(*work.prepare(run_id), owner=claimed.id)
+        except InvalidInput as error:
+            raise Fail(f"what it returned cannot be run: {error}") from error
+        extras = {**envelope.extras, "run": run_id}
+        again = pack_envelope(envelope.args, envelope.kwargs, envelope.headers, extras)
+        retention = execution.type.policy.retention_ms
+        args = claimed.id, claimed.owner, run_id, again, retention
+        if not await self._maps.hand_over(*args, patience=math.inf):
+            log.warning("task %s is not this worker's any more: another starts what it returned", claimed.id)
+
+    async def resumed(self, envelope: Envelope) -> tuple[bool, Any]:
+        """Whether the run that a task has launched in its place has succeeded, and what it returned. Raises :class:`Fail`
+        when that is gone."""
+        run_id = envelope.extras.get("run")
+        if run_id is None or not await self._resolver.has_succeeded(run_id):
+            return False, None
+        try:
+            return True, await self._resolver.resolve(Ref(run_id))
+        except NotFound as error:
+            raise Fail(str(error)) from error
 
     async def _rows_of(self, map_id: str, envelope: Envelope) -> Rows:
         rows = self._rows.get(map_id)

@@ -18,7 +18,7 @@ from jobbers.core.signals import Fail
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
 from jobbers.errors import InvalidInput
-from jobbers.flow import RUN_HEADER
+from jobbers.launch import RUN_HEADER, Startable
 from jobbers.middleware import Call
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.store import Store
@@ -32,6 +32,7 @@ from jobbers.worker.run_tasks import RunTasks
 from jobbers.worker.slots import Slots
 
 log = logging.getLogger("jobbers.worker")
+SUSPENDED = object()
 
 
 class Runner:
@@ -78,7 +79,7 @@ class Runner:
         kwargs: dict[str, Any] = {}
         try:
             envelope = unpack_envelope(claimed.envelope)
-            in_run = RUN_HEADER in envelope.headers
+            in_run = RUN_HEADER in envelope.headers or bool(envelope.extras)
             if not in_run:
                 args, kwargs = task_type.signature.load(envelope.args, envelope.kwargs)
         except Exception as error:  # also what a validator of the user's own raises
@@ -107,12 +108,9 @@ class Runner:
         makes_way = False
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
         try:
-            if referring is not None:
-                if execution.claimed.type.startswith(MAP_TYPE):
-                    await self._run_tasks.expand(execution, referring)
-                    return
-                args, kwargs = await self._run_tasks.arguments(execution, referring)
-            value = await call(execution.context, args, kwargs)
+            value = await self._called(execution, call, args, kwargs, referring)
+            if value is SUSPENDED:
+                return
             packed = self._encoded(value)
             blob = None if len(packed) <= self._offload_above else await self._offload(packed)
         except asyncio.CancelledError as error:
@@ -132,6 +130,29 @@ class Runner:
             self.running.pop(execution, None)
             if not makes_way:
                 execution.slots.give(1)
+
+    async def _called(
+        self,
+        execution: Execution,
+        call: Call,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        referring: Envelope | None,
+    ) -> Any:
+        """What the function returned; :data:`SUSPENDED` when the task waits for others that it has started."""
+        if referring is not None:
+            if execution.claimed.type.startswith(MAP_TYPE):
+                await self._run_tasks.expand(execution, referring)
+                return SUSPENDED
+            resumed, value = await self._run_tasks.resumed(referring)
+            if resumed:
+                return value
+            args, kwargs = await self._run_tasks.arguments(execution, referring)
+        value = await call(execution.context, args, kwargs)
+        if isinstance(value, Startable):
+            await self._run_tasks.hand_over(execution, value)
+            return SUSPENDED
+        return value
 
     def _succeed(
         self, execution: Execution, packed: bytes, blob: str | None, referring: Envelope | None

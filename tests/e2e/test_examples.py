@@ -57,6 +57,18 @@ PROMISES = {
         "our site: 9 words in 3 pages",
         "add_up  succeeded  after count-home, count-about, count-contact",
     ],
+    "10_map_reduce": [
+        "asyncio",
+        "find_packages  succeeded",
+        "index_package  succeeded  4 of 4 items",
+        "report  succeeded",
+    ],
+    "11_etl": [
+        "orders.csv: succeeded, load succeeded, quarantine skipped",
+        "orders.json: succeeded, load succeeded, quarantine skipped",
+        "broken.json: succeeded, load skipped, quarantine succeeded",
+        "4 rows, 27 pages",
+    ],
     "08_middleware": [
         "acme pays 10",
         "acme pays 20",

@@ -72,6 +72,9 @@ BUGS: dict[str, Rewrite] = {
         "expand", old="if index >= expanded then", new="if true then"
     ),
     "a map may be expanded by anybody": _replaced("expand", "suspend", old=HOLDS, new="return true"),
+    "a run that ends before its task waits for it is not heard of": _replaced(
+        "suspend", old="if not status or not FROM.cancel[status] then", new="if false then"
+    ),
     "the tasks of a cancelled run go on": _replaced(
         "cancel", old="for i = #ids, 1, -1 do", new="for i = 0, 1, -1 do"
     ),

@@ -164,6 +164,7 @@ async def launch(
     all_done: str = "",
     triggers: Mapping[str, str] = MappingProxyType({}),
     fields: Mapping[str, Mapping[str, str | int]] = MappingProxyType({}),
+    owner: str = "",
 ) -> tuple[str, dict[str, str]]:
     """Launch a run; returns its id and the ids of its nodes. A node of which enough parents must succeed leaves them to
     tell the run, too."""
@@ -196,7 +197,7 @@ async def launch(
         for name, parents in edges.items()
     ]
     plan = StoredPlan("test", nodes, Ref(ids[ends[0]]), [ids[name] for name in ends])
-    await store.runs.launch(run, ENVELOPE, plan, tasks)
+    await store.runs.launch(run, ENVELOPE, plan, tasks, owner)
     return run, ids
 
 

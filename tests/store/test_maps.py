@@ -21,6 +21,7 @@ from tests.store.kit import (
     TYPE,
     changes,
     claim,
+    claimed,
     fail,
     field,
     launch,
@@ -176,6 +177,57 @@ async def test_cancelled_with_what_is_under_way(store: Store) -> None:
     assert {await status_of(store, task_id) for task_id in [map_id, *ids]} == {"cancelled"}
     assert await succeed(store, ids[:1]) == ids[:1]
     assert await claim(store) == []
+
+
+async def in_its_place(store: Store) -> tuple[str, str, str]:
+    """A task that runs, and a run of one task launched in its place: the ids of the three."""
+    task_id = await claimed(store)
+    run, ids = await launch(store, {"one": ""}, with_tail(new_id(), tail_of(task_id)), owner=task_id)
+    return task_id, run, ids["one"]
+
+
+async def hand_over(store: Store, task_id: str, run: str, owner: str = OWNER) -> bool:
+    return await store.maps.hand_over(task_id, owner, run, LONG_ENVELOPE, RETENTION)
+
+
+async def test_a_task_waits_for_the_run_in_its_place_and_runs_again(store: Store) -> None:
+    task_id, run, one = await in_its_place(store)
+    assert not await hand_over(store, task_id, run, ANOTHER)
+    assert await hand_over(store, task_id, run)
+    before = await snapshot(store)
+    assert await hand_over(store, task_id, run)
+    assert await changes(store, before) == {}
+    assert await status_of(store, task_id) == "blocked"
+    await claim(store)
+    assert await succeed(store, [one]) == []
+    (again,) = await claim(store)
+    assert (again.id, again.attempt, again.envelope) == (task_id, 1, LONG_ENVELOPE)
+    assert await succeed(store, [task_id]) == []
+
+
+async def test_a_run_that_ended_first_is_heard_of(store: Store) -> None:
+    task_id, run, one = await in_its_place(store)
+    await claim(store)
+    assert await succeed(store, [one]) == []
+    assert await hand_over(store, task_id, run)
+    assert await status_of(store, task_id) == "queued"
+
+
+async def test_a_task_fails_with_the_run_in_its_place(store: Store) -> None:
+    task_id, run, one = await in_its_place(store)
+    assert await hand_over(store, task_id, run)
+    await claim(store)
+    assert await fail(store, [one]) == []
+    assert await status_of(store, task_id) == "failed"
+    reason = await field(store, task_id, "reason")
+    assert reason == "what it started did not succeed: node one did not succeed: broke"
+
+
+async def test_a_task_is_cancelled_with_the_run_in_its_place(store: Store) -> None:
+    task_id, run, one = await in_its_place(store)
+    assert await hand_over(store, task_id, run)
+    await store.tasks.cancel([task_id], RETENTION, "enough")
+    assert {await status_of(store, it) for it in (task_id, run, one)} == {"cancelled"}
 
 
 async def test_what_it_gathered_stays_as_long_as_the_run(store: Store) -> None:

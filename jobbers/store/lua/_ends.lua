@@ -23,6 +23,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
     end
     if more[7] then
       collect(id, more[7], more[8], status, stamp, retention, tally)
+      settle_run(more[5] or '', retention)
     elseif more[2] then
       kept = advance(id, key, more, status, stamp, retention, tally)
     elseif more[5] then
@@ -163,7 +164,7 @@ end
 -- more of them made when half of its window is empty.
 local function settle_map(id, stamp, retention, tally)
   local place = P .. K.task .. id
-  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output')
+  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in')
   local total, expanded, enough = tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(r[5])
   local under_way = redis.call('SCARD', P .. K.open .. id)
   local in_vain = r[4] and not enough
@@ -173,13 +174,17 @@ local function settle_map(id, stamp, retention, tally)
     local reason
     if in_vain then
       local item = redis.call('HMGET', P .. K.task .. r[4], 'index', 'reason')
-      reason = 'item ' .. (item[1] or '?') .. ' did not succeed: ' .. (item[2] or 'its record is gone')
+      reason = (r[8] and 'what it started' or 'item ' .. (item[1] or '?')) .. ' did not succeed: '
+        .. (item[2] or 'its record is gone')
     elseif enough and good < enough then
       reason = 'only ' .. good .. ' of ' .. total .. ' items succeeded, and ' .. enough .. ' must'
     end
     if reason then
       close(id, record, 'fail', stamp, retention, tally, 'reason', reason)
       bury(id, stamp, retention)
+    elseif r[8] then
+      redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[6], id))
+      return
     else
       close(id, record, 'join', stamp, retention, tally, 'result', r[7])
     end
@@ -197,14 +202,15 @@ function collect(id, map, index, status, stamp, retention, tally)
     return
   end
   local place = P .. K.task .. map
-  local now = redis.pcall('HGET', place, 'status')
-  if not FROM.cancel[now] then
+  local r = redis.pcall('HMGET', place, 'status', 'stands_in')
+  local now = r[1]
+  if not now or not FROM.cancel[now] then
     return
   end
-  if status == TO.succeed then
-    redis.call('HSET', P .. K.items .. map, index, lies .. ' ' .. returned)
-  else
+  if status ~= TO.succeed then
     redis.call('HSETNX', place, 'broken', id)
+  elseif not r[2] then
+    redis.call('HSET', P .. K.items .. map, index, lies .. ' ' .. returned)
   end
   if FROM.unblock[now] then
     settle_map(map, stamp, retention, tally)

@@ -1,6 +1,7 @@
 -- Create a run: its own record and all its tasks, at once. A run that exists is left alone.
 -- KEYS  1 shard prefix
--- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 its output, 6 for how many tasks it waits, then for each task: id, type,
+-- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 its output, 6 for how many tasks it waits, 7 the task in whose place it
+--       runs or '', then for each task: id, type,
 --       lane, envelope, for how many it waits, the ids to tell of its end, its node's name, its trigger, more fields as
 --       'name=value' with blanks between
 -- REPLY 1 if it was created, 0 if it was there
@@ -10,7 +11,7 @@ if redis.call('EXISTS', P .. K.task .. run) == 1 then
   return 0
 end
 local parts = {}
-for i = 7, #ARGV, 9 do
+for i = 8, #ARGV, 9 do
   local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local key = P .. K.task .. id
   parts[#parts + 1] = id
@@ -32,4 +33,7 @@ for i = 7, #ARGV, 9 do
 end
 redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane', 'runs:5', 'created', created,
   'gated', 1, 'env', ARGV[3], 'plan', ARGV[4], 'output', ARGV[5], 'waits', ARGV[6], 'parts', table.concat(parts, ' '))
+if ARGV[7] ~= '' then
+  redis.call('HSET', P .. K.task .. run, 'map', ARGV[7], 'index', 0)
+end
 return 1

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobbers import Fail, Jobbers, Retry, Skip, Snooze, current_task
+from jobbers import Fail, Jobbers, Retry, Skip, Snooze, current_task, group
 from jobbers.client import new_id
 from jobbers.dag.nodes import MapNode, Node, Trigger
 from jobbers.errors import (
@@ -49,7 +49,7 @@ def add_tasks(app: Jobbers, history: History) -> None:
             process=process.name if process else "",
         )
 
-    async def work(plan: list[Any]) -> str:
+    async def work(plan: list[Any]) -> Any:
         task = current_task()
         ending, seconds = plan[min(task.attempt + task.snoozes, len(plan)) - 1]
         note("started")
@@ -64,6 +64,9 @@ def add_tasks(app: Jobbers, history: History) -> None:
                 raise Retry(after=0.5)
             case "fail":
                 raise Fail("as planned")
+            case "grow":
+                part = app.task_types["work"].s([("ok", seconds / 2)])
+                return group(part, part)
             case "skip":
                 raise Skip("as planned")
             case "die":
@@ -81,7 +84,9 @@ def add_tasks(app: Jobbers, history: History) -> None:
 def draw_plan(chance: random.Random) -> list[Step]:
     """What happens at each execution of a task; the last step counts for all later ones."""
     endings = chance.choices(
-        ["ok", "raise", "retry", "snooze", "fail", "skip", "die"], [70, 12, 5, 7, 4, 1, 1], k=ATTEMPTS
+        ["ok", "grow", "raise", "retry", "snooze", "fail", "skip", "die"],
+        [66, 4, 12, 5, 7, 4, 1, 1],
+        k=ATTEMPTS,
     )
     if chance.random() < 0.9:
         endings[-1] = "ok"
