@@ -173,14 +173,15 @@ class Jobbers:
         self.task_types[chosen] = task_type
         return task_type
 
-    def dag(self, name: str) -> Dag:
-        """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``.
+    def dag(self, name: str, *, deadline: Duration | None = None) -> Dag:
+        """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``. A run that has not ended
+        within ``deadline`` (seconds or timedelta) fails, and what is left of it is cancelled.
 
-        Raises :class:`ConfigError` for a name that is taken, :class:`InvalidName`.
+        Raises :class:`ConfigError` for a name that is taken, :class:`InvalidName`, :class:`InvalidInput`.
         """
         if name in self.dags:
             raise ConfigError(f"dag {name!r} is registered already: give one of the two another name")
-        dag = self.dags[name] = Dag(name, self.client)
+        dag = self.dags[name] = Dag(name, self.client, to_optional_ms(deadline, "deadline") or 0)
         return dag
 
     def find(self, name: str) -> TaskType[Any, Any]:

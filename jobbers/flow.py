@@ -27,8 +27,9 @@ class Dag:
     ``param(name)``, what the run was given.
     """
 
-    def __init__(self, name: str, client: GetClient) -> None:
+    def __init__(self, name: str, client: GetClient, deadline_ms: int = 0) -> None:
         self._client = client
+        self._deadline_ms = deadline_ms
         self.graph = Graph(name)
         self.name = self.graph.name
 
@@ -76,7 +77,7 @@ class Dag:
 
     async def submit_as(self, run_id: str | None, params: Mapping[str, Any]) -> RunHandle:
         """Like :meth:`submit`, under an id made with ``new_id()``: one that exists is left alone."""
-        return await _start(self.call(**params), run_id, self._client)
+        return await _start(self.call(**params), run_id, self._client, self._deadline_ms)
 
     def call(self, **params: Any) -> DagCall:
         """A run with these parameters that is not submitted yet: a task may return it, to have it run in its place."""
@@ -144,8 +145,10 @@ def _client_of(part: Part) -> GetClient:
     return task_type_of(part.task).client
 
 
-async def _start(work: Startable, run_id: str | None, get_client: GetClient) -> RunHandle:
+async def _start(
+    work: Startable, run_id: str | None, get_client: GetClient, deadline_ms: int = 0
+) -> RunHandle:
     launch = work.prepare(new_id() if run_id is None else check_id(run_id))
     client = await get_client()
-    await client.store.runs.launch(*launch)
+    await client.store.runs.launch(*launch, deadline_ms=deadline_ms)
     return RunHandle(launch.run_id, get_client)

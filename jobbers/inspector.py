@@ -17,6 +17,7 @@ from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
+from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
 from jobbers.store.upkeep import Finding
 
@@ -83,6 +84,22 @@ class Inspector:
             if cursor is None:
                 break
         return TaskPage(found, cursor)
+
+    async def runs(self, *, dag: str | None = None, cursor: str | None = None, limit: int = 100) -> TaskPage:
+        """The records of runs, the newest first, optionally of one graph. ``cursor`` is that of the page before; ``limit``
+        from 1 to 500. A page may be short; there is more as long as it has a cursor."""
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
+        try:
+            page = await self.store.inspect.list_runs(cursor, limit)
+        except ValueError:
+            raise InvalidInput("the cursor is not one that a page of this list gave") from None
+        records = await self.store.inspect.records(page.ids, brief=True)
+        wanted = RUN_TYPE if dag is None else f"{RUN_TYPE}{dag}"
+        found = [
+            it for it in records if it and (it.type == wanted or (dag is None and it.type.startswith(wanted)))
+        ]
+        return TaskPage(found, page.cursor)
 
     async def queues(self) -> list[QueueInfo]:
         """All queues with depth, age of the oldest ready task and pause."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from jobbers.core.payload import unpack
 from jobbers.core.status import Status
-from jobbers.errors import Conflict, TaskCancelled, TaskFailed
+from jobbers.errors import Conflict, InvalidInput, TaskCancelled, TaskFailed
 from jobbers.handle import TaskHandle
 from jobbers.store.maps import MAP_TYPE, MapProgress
-from jobbers.store.runs import RevivedTask
+from jobbers.store.runs import RevivedTask, StoredPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,14 @@ class RunHandle(TaskHandle[Any]):
             for node, outcome in zip(plan.nodes, outcomes, strict=True)
         ]
 
-    async def retry(self) -> list[str]:
+    async def retry(self, from_node: str | None = None) -> list[str]:
         """Give a run that failed or was cancelled another life: its nodes that did not succeed run again, each when what it
-        waits for has ended; what the others returned is kept. Returns the names of those that run again.
+        waits for has ended; what the others returned is kept. With ``from_node``, that one and all behind it run again,
+        too, also of a run that succeeded. Returns the names of those that run again.
 
-        Raises :class:`Conflict` when the run has not ended, has succeeded or has been undone by compensation,
-        :class:`NotFound` when it or a result that is needed has expired.
+        Raises :class:`Conflict` when the run has not ended, has succeeded with no node named, or has been undone by
+        compensation; :class:`NotFound` when it or a result that is needed has expired; :class:`InvalidInput` for a node
+        that it does not have.
         """
         client = await self._client()
         plan = await client.store.runs.plan(self.id)
@@ -91,23 +94,54 @@ class RunHandle(TaskHandle[Any]):
         }
         if any(node.undoes and node.id in kept for node in plan.nodes):
             raise Conflict(f"run {self.id} has been undone by its compensation: start the run anew")
+        if from_node is not None:
+            kept -= _from(plan, from_node)
+        elif (await client.outcome(self.id)).status is Status.SUCCEEDED:
+            raise Conflict(f"run {self.id} has succeeded: name the node from which on it is to run again")
         again = [node for node in plan.nodes if node.id not in kept]
-        tasks = [
-            RevivedTask(
-                node.id,
-                len(set(node.parents) - kept),
-                [
-                    *(other.id for other in again if node.id in other.parents),
-                    *([self.id] if node.id in plan.ends else []),
-                ],
-                max(0, node.need - len(kept.intersection(node.parents))),
-            )
-            if node.id not in kept
-            else RevivedTask(node.id, 0, ())
-            for node in plan.nodes
-        ]
-        await client.store.runs.revive(self.id, len(set(plan.ends) - kept), tasks)
+        await client.store.runs.revive(self.id, len(set(plan.ends) - kept), _revived(self.id, plan, kept))
         return [node.name for node in again]
+
+    async def pause(self) -> None:
+        """Let nothing more of the run start; what runs goes on, and so do a map's tasks that are under way and what waits
+        for a retry. Raises :class:`NotFound`, and :class:`Conflict` when the run has ended."""
+        await (await self._client()).store.runs.hold(self.id, pause=True)
+
+    async def resume(self) -> None:
+        """Let a paused run go on. Raises like :meth:`pause`."""
+        await (await self._client()).store.runs.hold(self.id, pause=False)
 
     def __repr__(self) -> str:
         return f"<RunHandle {self.id}>"
+
+
+def _from(plan: StoredPlan, name: str) -> set[str]:
+    """The ids of a node and of all behind it. Raises :class:`InvalidInput` for one that there is not."""
+    found = {node.id for node in plan.nodes if node.name == name}
+    if not found:
+        known = ", ".join(node.name for node in plan.nodes)
+        raise InvalidInput(f"the run has no node {name[:80]!r} (it has: {known})")
+    for node in plan.nodes:  # each stands behind those that it waits for
+        if found.intersection(node.parents):
+            found.add(node.id)
+    return found
+
+
+def _revived(run_id: str, plan: StoredPlan, kept: set[str]) -> list[RevivedTask]:
+    """The tasks of a run as they begin another life, but for those that are kept."""
+    again = [node for node in plan.nodes if node.id not in kept]
+    followers: dict[str, list[str]] = defaultdict(list)
+    for node in again:
+        for parent in node.parents:
+            followers[parent].append(node.id)
+    return [
+        RevivedTask(
+            node.id,
+            len(set(node.parents) - kept),
+            [*followers[node.id], *([run_id] if node.id in plan.ends else [])],
+            max(0, node.need - len(kept.intersection(node.parents))),
+        )
+        if node.id not in kept
+        else RevivedTask(node.id, 0, ())
+        for node in plan.nodes
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import Field
 
 from jobbers.api.task_views import View
@@ -46,6 +48,14 @@ class RunRepeated(View):
     again: list[str] = Field(description="The names of the nodes that run again.")
 
 
+class Items(View):
+    """How far a map is."""
+
+    total: int | None = Field(description="`null`: not known yet.")
+    done: int
+    open: int = Field(description="How many are under way.")
+
+
 class RunNode(GraphNode):
     """Where a node of a run stands."""
 
@@ -53,6 +63,25 @@ class RunNode(GraphNode):
     queue: str
     status: Status | None = Field(description="`null`: its record has expired.")
     reason: str | None
+    items: Items | None = Field(description="Of a node that is one task for each item of a list.")
+
+
+class RunSummary(View):
+    """A run in a list."""
+
+    id: str = _ID
+    dag: str
+    status: Status
+    created: datetime
+    finished: datetime | None
+    reason: str | None
+
+
+class RunPage(View):
+    """A page of runs; the newest come first."""
+
+    runs: list[RunSummary]
+    cursor: str | None = Field(description="Leads to the next page; `null` when that was all.")
 
 
 class RunView(View):

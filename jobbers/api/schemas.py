@@ -140,6 +140,18 @@ class RunRequest(Sent):
     )
 
 
+class Repetition(Sent):
+    """From where a run is repeated."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from_node": "load"}]})
+
+    from_node: str | None = Field(
+        None,
+        max_length=200,
+        description="The name of a node that is to run again with all behind it, though it has succeeded.",
+    )
+
+
 class Cancellation(Sent):
     """Why a task is cancelled."""
 

@@ -48,6 +48,7 @@ class Event(StrEnum):
     FAIL = "fail"
     EXPIRE = "expire"
     SKIP = "skip"
+    HOLD = "hold"
     CANCEL = "cancel"
     REQUEUE = "requeue"
     REVIVE = "revive"
@@ -83,9 +84,10 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.FAIL: _row(Status.FAILED, Status.RUNNING, Status.BLOCKED),
     Event.EXPIRE: _row(Status.FAILED, Status.SCHEDULED, Status.QUEUED),
     Event.SKIP: _row(Status.SKIPPED, Status.BLOCKED, Status.RUNNING),
+    Event.HOLD: _row(Status.BLOCKED, Status.QUEUED),  # its run is paused
     Event.CANCEL: _row(Status.CANCELLED, Status.BLOCKED, Status.SCHEDULED, Status.QUEUED, Status.RUNNING),
     Event.REQUEUE: _row(Status.QUEUED, Status.FAILED, Status.CANCELLED),
-    Event.REVIVE: _row(Status.BLOCKED, Status.FAILED, Status.CANCELLED, Status.SKIPPED),
+    Event.REVIVE: _row(Status.BLOCKED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.SKIPPED),
 }
 
 

@@ -176,7 +176,8 @@ class InspectStore:
         if status is Status.QUEUED:
             return await self._list_queued(queue, cursor, limit)
         if status in (Status.SCHEDULED, Status.RUNNING, Status.FAILED):
-            return await self._list_indexed(status, cursor, limit)
+            name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
+            return await self._list_indexed(name, cursor, limit, newest_first=status is Status.FAILED)
         return await self._list_recent(status, cursor, limit)
 
     async def _list_queued(self, queue: str | None, cursor: str | None, limit: int) -> Page:
@@ -206,11 +207,14 @@ class InspectStore:
             after = ""
         return Page(ids, None)
 
-    async def _list_indexed(self, status: Status, cursor: str | None, limit: int) -> Page:
-        """Shard by shard, by time within a shard; dead letters from the newest on. A cursor names the last task and its
-        score, so that a page goes on where the one before ended, even if that task has moved on meanwhile."""
-        name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
-        newest_first = status is Status.FAILED
+    async def list_runs(self, cursor: str | None, limit: int) -> Page:
+        """Ids of runs that were launched by clients, shard by shard, the newest first. Those whose record has expired are
+        among them until the janitor comes by."""
+        return await self._list_indexed("runs", cursor, limit, newest_first=True)
+
+    async def _list_indexed(self, name: str, cursor: str | None, limit: int, *, newest_first: bool) -> Page:
+        """Shard by shard, by time within a shard. A cursor names the last task and its score, so that a page goes on where
+        the one before ended, even if that task has moved on meanwhile."""
         first, last = read_cursor(cursor)
         ids: list[str] = []
         for number in range(first, len(self._shards)):

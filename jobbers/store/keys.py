@@ -17,6 +17,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:leases               | zset   | running id by the ms at which its lease ends                                 |
 | K:dead                 | zset   | failed id by the ms at which it failed; trimmed by the janitor               |
 | K:unique:<key>         | string | the id that holds a unique key; expires when its scope is a time             |
+| K:runs                 | zset   | runs by the ms at which they were launched; trimmed by the janitor           |
+| K:expiring             | zset   | open runs by the ms of their deadline                                        |
 | K:paused               | set    | queues that give nothing out                                                 |
 | K:recent               | stream | finished ids, capped                                                         |
 | K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
@@ -51,6 +53,8 @@ SHARD_KEYS: dict[str, str] = {
     "leases": ":leases",
     "dead": ":dead",
     "unique": ":unique:",
+    "runs": ":runs",
+    "expiring": ":expiring",
     "paused": ":paused",
     "recent": ":recent",
     "stats": ":stats:",
@@ -74,7 +78,7 @@ FIELDS = (
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
     "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
-    "stands_in",
+    "stands_in", "held", "expires",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -85,7 +89,8 @@ A task of a run has the ``run`` and its ``node``'s name there; ``waits`` says fo
 those that wait for it, ``trigger`` when it may start, ``need`` how many of its parents must still succeed where that
 counts, ``cause`` which task first went wrong before it, ``missed`` 1 when a branch that leads to it was not taken,
 ``caught`` 1 when its failure is provided for, ``undoes`` the task that it makes good for. A run's own record has its
-``plan``, lists its tasks as ``parts``, and its ``output`` is what it returns, with references to results.
+``plan``, lists its tasks as ``parts``, ``expires`` at its deadline, is ``held`` while it is paused, like the tasks that
+would start, and its ``output`` is what it returns, with references to results.
 
 A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
 must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
@@ -111,6 +116,8 @@ class ShardKeys:
         self.due = self.prefix + SHARD_KEYS["due"]
         self.leases = self.prefix + SHARD_KEYS["leases"]
         self.dead = self.prefix + SHARD_KEYS["dead"]
+        self.expiring = self.prefix + SHARD_KEYS["expiring"]
+        self.runs = self.prefix + SHARD_KEYS["runs"]
         self.paused = self.prefix + SHARD_KEYS["paused"]
         self.recent = self.prefix + SHARD_KEYS["recent"]
         self.bell = self.prefix + SHARD_KEYS["bell"]

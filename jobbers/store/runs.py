@@ -78,17 +78,24 @@ class RunStore:
         return self._shards[shard_of(run_id, len(self._shards))]
 
     async def launch(
-        self, run_id: str, envelope: bytes, plan: StoredPlan, tasks: Sequence[LaunchedTask], owner: str = ""
+        self,
+        run_id: str,
+        envelope: bytes,
+        plan: StoredPlan,
+        tasks: Sequence[LaunchedTask],
+        *,
+        owner: str = "",
+        deadline_ms: int = 0,
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone. With
-        ``owner`` it takes the place of a task of that id."""
+        ``owner`` it takes the place of a task of that id. After ``deadline_ms`` it fails with all that has not ended."""
         nodes = [
             [node.id, node.name, node.type, list(node.parents), node.queue, node.need, node.undoes]
             for node in plan.nodes
         ]
         stored = pack([plan.name, nodes, list(plan.ends)])
         args: list[Argument] = [
-            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner,
+            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner, deadline_ms,
         ]  # fmt: skip
         for task in tasks:
             args += (
@@ -98,10 +105,10 @@ class RunStore:
         await self._gateway.run("launch", self._keys(run_id).prefix, args)
 
     async def revive(self, run_id: str, waits: int, tasks: Sequence[RevivedTask]) -> None:
-        """Give a run that failed or was cancelled another life: what did not succeed runs again.
+        """Give a run that has ended another life: some of its tasks run again, the others have succeeded and are kept.
 
-        Raises :class:`Conflict` when it has not ended or has succeeded, or one of its tasks has moved since they were
-        looked at; :class:`NotFound` when what one of them returned has expired.
+        Raises :class:`Conflict` when it has not ended, or one of its tasks has moved since they were looked at;
+        :class:`NotFound` when what one of them returned has expired.
         """
         args: list[Argument] = [run_id, secrets.token_hex(4), waits]
         for task in tasks:
@@ -109,15 +116,23 @@ class RunStore:
         word, where = await self._gateway.run("revive", self._keys(run_id).prefix, args)
         match word:
             case b"run":
-                raise Conflict(
-                    f"run {run_id} has not failed: only one that failed or was cancelled can be repeated"
-                )
+                raise Conflict(f"run {run_id} has not ended: only one that has can be repeated")
             case b"gone":
                 raise NotFound(f"task {where.decode()} of run {run_id} has expired: start the run anew")
             case b"busy":
                 raise Conflict(
                     f"task {where.decode()} of run {run_id} is under way by itself: wait for its end"
                 )
+
+    async def hold(self, run_id: str, *, pause: bool) -> None:
+        """Pause an open run, or let it go on. Raises :class:`NotFound`, and :class:`Conflict` for one that has ended."""
+        status = await self._gateway.run("hold", self._keys(run_id).prefix, [run_id, int(pause)])
+        if not status:
+            raise NotFound(f"there is no run {run_id}: it never was, or its record has expired")
+        if status != b"blocked":
+            raise Conflict(
+                f"run {run_id} has ended as {status.decode()}: only an open one is paused or goes on"
+            )
 
     async def plan(self, run_id: str) -> StoredPlan:
         """What a run is made of. Raises :class:`NotFound`."""

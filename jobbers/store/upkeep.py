@@ -101,6 +101,8 @@ class UpkeepStore:
             keys.due: b"zset",
             keys.leases: b"zset",
             keys.dead: b"zset",
+            keys.runs: b"zset",
+            keys.expiring: b"zset",
             keys.recent: b"stream",
             **{keys.lane(lane.decode(errors="replace")): b"stream" for lane in _listed(lanes[0])},
         }
@@ -142,14 +144,17 @@ class UpkeepStore:
                 return findings
 
     async def forget_gone(self, shard: int) -> int:
-        """Drop dead letters whose records have expired from the index, oldest first, up to a batch."""
+        """Drop dead letters and runs whose records have expired from their indexes, oldest first, up to a batch each."""
         keys = self._shards[shard]
-        oldest = await self._gateway.command("ZRANGE", keys.dead, 0, MAX_BATCH - 1)
-        there = await self._gateway.commands(("EXISTS", keys.task("").encode() + item) for item in oldest)
-        gone = [item for item, exists in zip(oldest, there, strict=True) if exists == 0]
-        if gone:
-            await self._gateway.command("ZREM", keys.dead, *gone)
-        return len(gone)
+        dropped = 0
+        for index in (keys.dead, keys.runs):
+            oldest = await self._gateway.command("ZRANGE", index, 0, MAX_BATCH - 1)
+            there = await self._gateway.commands(("EXISTS", keys.task("").encode() + item) for item in oldest)
+            gone = [item for item, exists in zip(oldest, there, strict=True) if exists == 0]
+            if gone:
+                await self._gateway.command("ZREM", index, *gone)
+            dropped += len(gone)
+        return dropped
 
     async def drop_dead(self, ids: Iterable[str]) -> int:
         """Delete the records of dead letters for good; other tasks are left alone. Returns how many."""

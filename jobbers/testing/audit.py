@@ -22,14 +22,27 @@ from jobbers.testing.keyspace import Held, Keyspace, namespace_of, read_keyspace
 
 TYPES = {
     "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
-    "lane": "stream", "lanes": "set",
-    "due": "zset", "leases": "zset", "dead": "zset", "unique": "string", "paused": "set", "recent": "stream",
-    "stats": "hash", "duty": "string", "clock": "string", "meta": "hash", "workers": "zset", "worker": "hash",
+    "lane": "stream", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
+    "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
+    "clock": "string", "meta": "hash", "workers": "zset", "worker": "hash",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
 EXPIRING = ("stats", "garbage", "duty", "worker")
-LASTING = ("lane", "lanes", "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers")
+LASTING = (
+    "runs",
+    "expiring",
+    "lane",
+    "lanes",
+    "due",
+    "leases",
+    "dead",
+    "paused",
+    "recent",
+    "clock",
+    "meta",
+    "workers",
+)
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})
 BELL = "-"
@@ -302,6 +315,18 @@ def lists_are_capped(shard: Shard) -> Iterator[Violation]:
         yield Violation(shard.prefix, f"lists {len(shard.members('recent'))} entries of recent tasks")
 
 
+def deadlines_are_of_open_runs(shard: Shard) -> Iterator[Violation]:
+    """Every open run with a deadline is where it is looked for, and nothing else."""
+    for task_id in shard.members("expiring"):
+        if shard.status(task_id) is not Status.BLOCKED:
+            yield Violation(
+                f"{shard.prefix} {task_id}", f"is in expiring and is {shard.status(task_id) or 'gone'}"
+            )
+    for task_id, status, fields, _ in shard.records():
+        if "expires" in fields and status not in FINAL and task_id not in shard.members("expiring"):
+            yield Violation(f"{shard.prefix} {task_id}", "has a deadline and is not in expiring")
+
+
 RULES: tuple[Callable[[Shard], Iterator[Violation]], ...] = (
     records_are_whole,
     tasks_live_in_their_shard,
@@ -312,6 +337,7 @@ RULES: tuple[Callable[[Shard], Iterator[Violation]], ...] = (
     parts_belong_to_records,
     unique_keys_are_held,
     lists_are_capped,
+    deadlines_are_of_open_runs,
 )
 
 

@@ -45,11 +45,12 @@ _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others of its run."""
 _MOVES: dict[str, tuple[Event, ...]] = {
     "claim": (Event.CLAIM, Event.EXPIRE, *_RUN_MOVES),
-    "promote": (Event.PROMOTE, Event.EXPIRE, *_RUN_MOVES),
+    "promote": (Event.PROMOTE, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
     # The last item of a map may have ended before the map's own execution does.
     "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),
+    "hold": (Event.HOLD, Event.UNBLOCK),
     "follow": (Event.SUCCEED, Event.FOLLOW, *_RUN_MOVES),
     **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL)},
     **{event.value: (event,) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE, Event.REQUEUE)},

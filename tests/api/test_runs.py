@@ -55,6 +55,23 @@ async def test_the_same_id_starts_one_run(api: httpx2.AsyncClient) -> None:
     assert [answer.json()["created"] for answer in answers] == [True, False]
 
 
+async def test_runs_are_listed_paused_and_repeated_from_a_node(api: httpx2.AsyncClient, desk: Desk) -> None:
+    run = (await api.post("/dags/sums/runs", json={"params": {"start": 1}})).json()["id"]
+    listed = (await api.get("/runs", params={"dag": "sums"})).json()
+    assert [(it["id"], it["dag"], it["status"]) for it in listed["runs"]] == [(run, "sums", "blocked")]
+    assert (await api.get("/runs", params={"dag": "none"})).json() == {"runs": [], "cursor": None}
+    assert (await api.post(f"/runs/{run}/pause", json={})).json() == {"id": run, "status": "blocked"}
+    nodes = (await api.get(f"/runs/{run}")).json()["nodes"]
+    assert {node["status"] for node in nodes} == {"blocked"}
+    assert (await api.post(f"/runs/{run}/resume", json={})).status_code == 200
+    await desk.succeed(await desk.claim("sums"), 2)
+    await desk.succeed(await desk.claim("sums"), 12)
+    error_of(await api.post(f"/runs/{run}/pause", json={}), 409, "conflict")
+    again = await api.post(f"/runs/{run}/retry", json={"from_node": "second"})
+    assert again.json() == {"id": run, "again": ["second"]}
+    error_of(await api.post(f"/runs/{run}/retry", json={"from_node": "second"}), 409, "conflict")
+
+
 async def test_a_run_is_cancelled_with_all_its_tasks(api: httpx2.AsyncClient) -> None:
     run = (await api.post("/dags/sums/runs", json={"params": {"start": 1}})).json()["id"]
     assert (await api.post(f"/tasks/{run}/cancel", json={})).json()["cancelled"] is True

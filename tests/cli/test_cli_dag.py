@@ -66,7 +66,7 @@ def test_a_run_that_failed(jobbers, shop, desk) -> None:
     assert jobbers("dag", "retry", run, "--json").data == {"id": run, "again": ["first", "second"]}
     nodes = jobbers("dag", "status", run, "--json").data["nodes"]
     assert [node["status"] for node in nodes] == ["queued", "blocked"]
-    assert "has not failed" in jobbers("dag", "retry", run, code=6).err
+    assert "has not ended" in jobbers("dag", "retry", run, code=6).err
 
 
 def test_a_run_is_cancelled(jobbers, shop) -> None:

@@ -146,7 +146,7 @@ async def test_a_failed_run_is_repeated_in_place(shop: Jobbers, worker: StartWor
         broken = False
         assert await run.retry() == ["moody", "add-2"]
         assert await run.result(10) == 5
-        with pytest.raises(Conflict, match="has not failed"):
+        with pytest.raises(Conflict, match="has succeeded: name the node"):
             await run.retry()
     assert [(await shop.handle(node.id).record()).attempt for node in await run.nodes()] == [1, 1, 1]
 

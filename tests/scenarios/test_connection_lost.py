@@ -276,6 +276,24 @@ async def _suspend(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await _mapped(scene, proxy, fate, "suspend")
 
 
+@script("hold")
+async def _hold(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    note = scene.app.task_types["note"]
+    run = await chain(note.s(1), note.s()).submit()
+    scene.note(run)
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("hold", fate)
+        await app.run(run.id).pause()
+        assert rule.hits
+        assert [str(node.status) for node in await run.nodes()] == ["blocked", "blocked"]
+        rule = proxy.script("hold", fate)
+        await app.run(run.id).resume()
+        assert rule.hits
+    await scene.worker()
+    assert await scene.final([run]) == {SUCCEEDED: 1}
+    assert scene.effects.count("start") == 2
+
+
 @script("cancel")
 async def _cancel(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     task = await scene.submit("note")

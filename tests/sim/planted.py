@@ -76,7 +76,7 @@ BUGS: dict[str, Rewrite] = {
         "suspend", old="if not status or not FROM.cancel[status] then", new="if false then"
     ),
     "the tasks of a cancelled run go on": _replaced(
-        "cancel", old="for i = #ids, 1, -1 do", new="for i = 0, 1, -1 do"
+        "cancel", old="for n = #ids, 1, -1 do", new="for n = 0, 1, -1 do"
     ),
     "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
     "cancel forgets the lane": _replaced(

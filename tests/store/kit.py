@@ -165,6 +165,7 @@ async def launch(
     triggers: Mapping[str, str] = MappingProxyType({}),
     fields: Mapping[str, Mapping[str, str | int]] = MappingProxyType({}),
     owner: str = "",
+    deadline_ms: int = 0,
 ) -> tuple[str, dict[str, str]]:
     """Launch a run; returns its id and the ids of its nodes. A node of which enough parents must succeed leaves them to
     tell the run, too."""
@@ -197,7 +198,7 @@ async def launch(
         for name, parents in edges.items()
     ]
     plan = StoredPlan("test", nodes, Ref(ids[ends[0]]), [ids[name] for name in ends])
-    await store.runs.launch(run, ENVELOPE, plan, tasks, owner)
+    await store.runs.launch(run, ENVELOPE, plan, tasks, owner=owner, deadline_ms=deadline_ms)
     return run, ids
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from jobbers.client import new_id
@@ -227,10 +229,91 @@ async def test_a_cancelled_run_is_repeated(store: Store) -> None:
     assert await status_of(store, run) == "succeeded"
 
 
+async def test_a_paused_run_starts_nothing(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND | {"aside": ""})
+    assert [task.id for task in await claim(store, 1)] == [ids["a"]]
+    await store.runs.hold(run, pause=True)
+    before = await snapshot(store)
+    await store.runs.hold(run, pause=True)
+    assert await changes(store, before) == {}
+    assert await succeed(store, [ids["a"]]) == []
+    assert await claim(store) == []
+    assert await stands(store, ids) == {
+        "a": "succeeded", "b": "blocked", "c": "blocked", "d": "blocked", "aside": "blocked",
+    }  # fmt: skip
+    await store.runs.hold(run, pause=False)
+    assert {task.id for task in await claim(store)} == {ids["b"], ids["c"], ids["aside"]}
+    assert await succeed(store, [ids["b"], ids["c"], ids["aside"]]) == []
+    await end(store, ids["d"])
+    assert await status_of(store, run) == "succeeded"
+    with pytest.raises(Conflict, match="has ended as succeeded"):
+        await store.runs.hold(run, pause=True)
+    with pytest.raises(NotFound, match="there is no run"):
+        await store.runs.hold(new_id(), pause=True)
+
+
+async def test_a_paused_run_is_cancelled(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await store.runs.hold(run, pause=True)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    assert set((await stands(store, ids)).values()) == {"cancelled"}
+
+
+async def test_a_run_whose_deadline_has_passed_fails_with_what_is_left(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND, deadline_ms=1)
+    in_time, others = await launch(store, {"a": ""}, deadline_ms=60_000)
+    await end(store, ids["a"])
+    await claim(store, 1)
+    await asyncio.sleep(0.01)
+    moved, next_ms = await store.upkeep.promote(0, RETENTION)
+    assert moved == 1
+    assert next_ms is not None
+    assert 50_000 < next_ms <= 60_000
+    assert await stands(store, ids) == {
+        "a": "succeeded",
+        "b": "cancelled",
+        "c": "cancelled",
+        "d": "cancelled",
+    }
+    assert await field(store, run, "reason") == "its deadline has passed"
+    assert await succeed(store, [ids["b"]]) == [ids["b"]]
+    await end(store, others["a"])
+    assert await status_of(store, in_time) == "succeeded"
+    assert await store.upkeep.promote(0, RETENTION) == (0, None)
+
+
+async def test_a_run_that_succeeded_is_repeated_from_a_node(store: Store) -> None:
+    run, ids = await launch(store, DIAMOND)
+    await end(store, ids["a"])
+    await end(store, ids["b"], ids["c"])
+    await end(store, ids["d"])
+    tasks = [
+        RevivedTask(ids["a"], 0, []), RevivedTask(ids["b"], 0, []),
+        RevivedTask(ids["c"], 0, [ids["d"]]), RevivedTask(ids["d"], 1, [run]),
+    ]  # fmt: skip
+    await store.runs.revive(run, 1, tasks)
+    assert await stands(store, ids) == {"a": "succeeded", "b": "succeeded", "c": "queued", "d": "blocked"}
+    await end(store, ids["c"])
+    await end(store, ids["d"])
+    assert await status_of(store, run) == "succeeded"
+
+
+async def test_runs_are_listed_and_forgotten_with_their_records(store: Store) -> None:
+    runs = [(await launch(store, {"a": ""}))[0] for _ in range(3)]
+    page = await store.inspect.list_runs(None, 2)
+    rest = await store.inspect.list_runs(page.cursor, 2)
+    assert sorted([*page.ids, *rest.ids]) == sorted(runs)
+    await store.tasks.cancel(runs, RETENTION, "enough")
+    assert await store.upkeep.forget_gone(0) == 0
+    await store.gateway.command("DEL", store.shards[0].task(runs[0]))
+    assert await store.upkeep.forget_gone(0) == 1
+    assert sorted((await store.inspect.list_runs(None, 9)).ids) == sorted(runs[1:])
+
+
 async def test_what_cannot_be_repeated_stays_as_it_is(store: Store) -> None:
     edges = {"a": "", "b": "a"}
     run, ids = await launch(store, edges)
-    with pytest.raises(Conflict, match="has not failed"):
+    with pytest.raises(Conflict, match="has not ended"):
         await revive(store, run, ids, edges)
     await claim(store)
     assert await fail(store, [ids["a"]]) == []
@@ -243,8 +326,6 @@ async def test_what_cannot_be_repeated_stays_as_it_is(store: Store) -> None:
     await revive(store, run, ids, edges)  # b was skipped, and a has succeeded meanwhile
     await end(store, ids["b"])
     assert await status_of(store, run) == "succeeded"
-    with pytest.raises(Conflict, match="has not failed"):
-        await revive(store, run, ids, edges)
     other, others = await launch(store, edges)
     await store.tasks.cancel([other], RETENTION, "enough")
     await store.gateway.command("DEL", store.shards[0].task(others["a"]))

@@ -100,6 +100,13 @@ async def follow(store: Store, task_id: str) -> None:
     await by_its_parent(well=True, heir=True, trigger="all_succeeded")(store, task_id)
 
 
+async def hold(store: Store, task_id: str) -> None:
+    """As a task of a run that is paused."""
+    run, _ = await kit.launch(store, {"other": ""})
+    await store.gateway.command("HSET", store.shards[0].task(run), "parts", task_id)
+    await store.runs.hold(run, pause=True)
+
+
 async def skip(store: Store, task_id: str) -> None:
     """By its owner, or by its parent."""
     if await status_of(store, task_id) == Status.BLOCKED:
@@ -145,6 +152,7 @@ FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.FAIL: by_its_owner(kit.fail),
     Event.EXPIRE: expire,
     Event.CANCEL: cancel,
+    Event.HOLD: hold,
     Event.REQUEUE: requeue,
 }
 

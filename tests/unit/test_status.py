@@ -26,5 +26,5 @@ def test_every_unfinished_task_can_be_cancelled(status: Status) -> None:
     assert allows(Event.CANCEL, status)
 
 
-def test_a_task_that_succeeded_stays_so() -> None:
-    assert not any(allows(event, Status.SUCCEEDED) for event in Event)
+def test_a_task_that_succeeded_runs_again_only_with_its_run() -> None:
+    assert [event for event in Event if allows(event, Status.SUCCEEDED)] == [Event.REVIVE]

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from jobbers.api import deps
 from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.run_views import GraphList, GraphNode, GraphView, RunNode, RunRepeated, RunStarted, RunView
-from jobbers.api.schemas import RunRequest
+from jobbers.api.run_views import (
+    GraphList,
+    GraphNode,
+    GraphView,
+    Items,
+    RunNode,
+    RunPage,
+    RunRepeated,
+    RunStarted,
+    RunSummary,
+    RunView,
+)
+from jobbers.api.schemas import Repetition, RunRequest
+from jobbers.api.task_views import StatusView
 from jobbers.api.values import from_json_value
 from jobbers.client import new_id
+from jobbers.core.status import Status
 from jobbers.flow import Dag
 from jobbers.store.runs import RUN_TYPE
 
@@ -65,13 +78,52 @@ async def start(
     return RunStarted(id=run_id, created=not there)
 
 
+@router.get("/runs", response_model=RunPage, responses=documented(422))
+async def runs(
+    inspector: deps.TheInspector,
+    *,
+    dag: Annotated[str | None, Query(max_length=200, description="Only runs of this graph.")] = None,
+    cursor: deps.Cursor = None,
+    limit: deps.Limit = 100,
+) -> RunPage:
+    """Runs, the newest first. A page may be short; there is more as long as it has a cursor."""
+    page = await inspector.runs(dag=dag, cursor=cursor, limit=limit)
+    found = [
+        RunSummary(
+            id=record.id,
+            dag=record.type.removeprefix(RUN_TYPE),
+            status=record.status,
+            created=record.created,
+            finished=record.finished,
+            reason=record.reason,
+        )
+        for record in page.tasks
+    ]
+    return RunPage(runs=found, cursor=page.cursor)
+
+
+@router.post("/runs/{task_id}/pause", response_model=StatusView, responses=documented(404, 409, 415, 422))
+async def pause(app: deps.TheApp, task_id: deps.TaskId) -> StatusView:
+    """Let nothing more of a run start; what runs goes on."""
+    await app.run(task_id).pause()
+    return StatusView(id=task_id, status=Status.BLOCKED)
+
+
+@router.post("/runs/{task_id}/resume", response_model=StatusView, responses=documented(404, 409, 415, 422))
+async def resume(app: deps.TheApp, task_id: deps.TaskId) -> StatusView:
+    """Let a paused run go on."""
+    await app.run(task_id).resume()
+    return StatusView(id=task_id, status=Status.BLOCKED)
+
+
 @router.post(
     "/runs/{task_id}/retry", response_model=RunRepeated, responses=documented(400, 404, 409, 413, 415, 422)
 )
-async def retry(app: deps.TheApp, task_id: deps.TaskId) -> RunRepeated:
+async def retry(app: deps.TheApp, task_id: deps.TaskId, request: Repetition | None = None) -> RunRepeated:
     """Repeat a run that failed or was cancelled: its nodes that did not succeed run again, what the others returned is
-    kept."""
-    return RunRepeated(id=task_id, again=await app.run(task_id).retry())
+    kept. With `from_node` that one and all behind it run again, too, also of a run that succeeded."""
+    from_node = request.from_node if request else None
+    return RunRepeated(id=task_id, again=await app.run(task_id).retry(from_node))
 
 
 @router.get("/runs/{task_id}", response_model=RunView, responses=documented(404, 422))
@@ -88,6 +140,7 @@ async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
             queue=node.queue,
             status=node.status,
             reason=node.reason,
+            items=Items(**node.items._asdict()) if node.items else None,
         )
         for node in await handle.nodes()
     ]

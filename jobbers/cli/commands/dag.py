@@ -17,10 +17,12 @@ from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, table
 from jobbers.cli.running import guarded
 from jobbers.client import new_id
+from jobbers.core.task import TaskRecord
 from jobbers.dag.render import mermaid
 from jobbers.errors import InvalidArgument, UnknownOutcome
 from jobbers.flow import Dag
 from jobbers.run import NodeState
+from jobbers.store.runs import RUN_TYPE
 
 cli = new_cli(
     cls=ListGroup, help="List graphs (also without a command); draw and run them, and look at runs."
@@ -123,7 +125,7 @@ async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json
                 node.name,
                 node.type,
                 node.queue,
-                str(node.status or "expired"),
+                _status(node),
                 ", ".join(node.after),
                 node.reason or "",
                 node.id,
@@ -135,14 +137,86 @@ async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json
 
 @cli.command()
 @guarded
-async def retry(run_id: RunId, target: Target, json: Json = False) -> None:
+async def runs(
+    target: Target,
+    dag: Annotated[str | None, typer.Option("--dag", metavar="NAME", help="Only runs of this graph.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="How many at most.")] = 20,
+    json: Json = False,
+) -> None:
+    """List runs, the newest first."""
+    async with target.open() as app:
+        page = await (await app.inspector()).runs(dag=dag, limit=limit)
+    if json:
+        show_json([_summary(record) for record in page.tasks])
+    elif not page.tasks:
+        say("no runs; start one with jobbers dag run NAME")
+    else:
+        cells = (
+            [
+                row["id"],
+                row["dag"],
+                _word(row["status"]),
+                f"{row['created']:%Y-%m-%d %H:%M:%S}",
+                row["reason"] or "",
+            ]
+            for row in map(_summary, page.tasks)
+        )
+        console().print(table(["run", "graph", "status", "created (UTC)", "reason"], cells))
+
+
+@cli.command()
+@guarded
+async def pause(run_id: RunId, target: Target) -> None:
+    """Let nothing more of a run start; what runs goes on."""
+    async with target.open() as app:
+        await app.run(run_id).pause()
+    show("paused")
+
+
+@cli.command()
+@guarded
+async def resume(run_id: RunId, target: Target) -> None:
+    """Let a paused run go on."""
+    async with target.open() as app:
+        await app.run(run_id).resume()
+    show("goes on")
+
+
+@cli.command()
+@guarded
+async def retry(
+    run_id: RunId,
+    target: Target,
+    from_node: Annotated[
+        str | None, typer.Option("--from", metavar="NODE", help="Run this node and all behind it again, too.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Repeat a run that failed or was cancelled: what did not succeed runs again, what the others returned is kept."""
     async with target.open() as app:
-        names = await app.run(run_id).retry()
+        names = await app.run(run_id).retry(from_node)
     if json:
         show_json({"id": run_id, "again": names})
     else:
         show(f"again: {', '.join(names)}")
+
+
+def _status(node: NodeState) -> str:
+    items = (
+        f" {node.items.done:,}/{node.items.total:,}" if node.items and node.items.total is not None else ""
+    )
+    return f"{node.status or 'expired'}{items}"
+
+
+def _summary(record: TaskRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "dag": record.type.removeprefix(RUN_TYPE),
+        "status": record.status,
+        "created": record.created,
+        "finished": record.finished,
+        "reason": record.reason,
+    }
 
 
 def _word(status: str) -> str:

@@ -17,7 +17,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
   local kept = false
   redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
   if record[6] then
-    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded')
+    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded', 'expires')
     if more[1] and string.sub(more[1], 1, 1) ~= 't' then
       release_unique(id, more[1])
     end
@@ -28,6 +28,9 @@ local function close(id, record, event, stamp, retention, tally, ...)
       kept = advance(id, key, more, status, stamp, retention, tally)
     elseif more[5] then
       settle_run(more[5], retention)
+    end
+    if more[10] then
+      redis.call('ZREM', P .. K.expiring, id)
     end
     if more[9] and not kept then
       redis.call('PEXPIRE', P .. K.items .. id, retention)
@@ -85,7 +88,8 @@ local function end_run(run, place, cause, stamp, retention, tally)
 end
 
 -- One that waits has heard of all that it waits for, or of enough successes: it starts, is skipped, or ends if it is a run.
-local function move_on(child, place, place_of_run, trigger, left, need, stamp, retention, tally)
+-- In a paused run nothing starts: what would is `held` until the run goes on.
+local function move_on(child, place, place_of_run, held, trigger, left, need, stamp, retention, tally)
   local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes', 'attempt')
   local what = 'end'
   if not trigger then
@@ -96,7 +100,9 @@ local function move_on(child, place, place_of_run, trigger, left, need, stamp, r
     what = verdict(trigger, need, r[2], r[3])
   end
   if what == 'start' then
-    if child == heir then
+    if held then
+      redis.call('HSET', place, 'held', 1)
+    elseif child == heir then
       redis.call('HSET', place, 'status', TO.follow, 'owner', heir_owner, 'started', stamp,
         'attempt', (tonumber(r[5]) or 0) + 1)
     else
@@ -117,7 +123,7 @@ local function move_on(child, place, place_of_run, trigger, left, need, stamp, r
 end
 
 -- Tell one that waits of an end: `ended` is how it was, `cause` what went wrong there or before.
-local function notify(child, place_of_run, ended, cause, stamp, retention, tally)
+local function notify(child, place_of_run, held, ended, cause, stamp, retention, tally)
   local place = P .. K.task .. child
   local r = redis.pcall('HMGET', place, 'status', 'waits', 'trigger', 'need')
   if not r[1] or not FROM.unblock[r[1]] or not r[2] then
@@ -132,7 +138,7 @@ local function notify(child, place_of_run, ended, cause, stamp, retention, tally
     need = redis.call('HINCRBY', place, 'need', -1)
   end
   if left == 0 or need and need <= 0 then
-    move_on(child, place, place_of_run, r[3], left, need, stamp, retention, tally)
+    move_on(child, place, place_of_run, held, r[3], left, need, stamp, retention, tally)
   end
 end
 
@@ -141,7 +147,8 @@ end
 -- A run's `cause` is the task that first went wrong. A task tells of its end once, whatever becomes of it later.
 function advance(id, key, more, status, stamp, retention, tally)
   local place_of_run = P .. K.task .. more[2]
-  local run = redis.call('HGET', place_of_run, 'status')
+  local r = redis.call('HMGET', place_of_run, 'status', 'held')
+  local run = r[1]
   local open = run and FROM.cancel[run]
   local went_wrong = status == TO.fail or status == TO.cancel
   if went_wrong and run and not more[6] then
@@ -151,7 +158,7 @@ function advance(id, key, more, status, stamp, retention, tally)
   redis.call('HDEL', key, 'next')
   local before = #ended_besides
   for child in string.gmatch(more[3] or '', '%S+') do
-    notify(child, place_of_run, status, cause, stamp, retention, tally)
+    notify(child, place_of_run, r[2], status, cause, stamp, retention, tally)
   end
   if #ended_besides > before then -- the run may be among them
     run = redis.call('HGET', place_of_run, 'status')
@@ -160,11 +167,20 @@ function advance(id, key, more, status, stamp, retention, tally)
   return open
 end
 
+-- Lay a task that waits for what it has started into its lane, or hold it while its run is paused.
+local function wake(place, id, lane, run)
+  if run and redis.call('HGET', P .. K.task .. run, 'held') then
+    redis.call('HSET', place, 'held', 1)
+  else
+    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(lane, id))
+  end
+end
+
 -- A map whose tasks have moved on: it ends when none is under way and none follows, or goes back into its lane to have
 -- more of them made when half of its window is empty.
 local function settle_map(id, stamp, retention, tally)
   local place = P .. K.task .. id
-  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in')
+  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in', 'run')
   local total, expanded, enough = tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(r[5])
   local under_way = redis.call('SCARD', P .. K.open .. id)
   local in_vain = r[4] and not enough
@@ -183,7 +199,7 @@ local function settle_map(id, stamp, retention, tally)
       close(id, record, 'fail', stamp, retention, tally, 'reason', reason)
       bury(id, stamp, retention)
     elseif r[8] then
-      redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[6], id))
+      wake(place, id, r[6], r[9])
       return
     else
       close(id, record, 'join', stamp, retention, tally, 'result', r[7])
@@ -191,7 +207,7 @@ local function settle_map(id, stamp, retention, tally)
     ended_besides[#ended_besides + 1] = id
     ended_besides[#ended_besides + 1] = reason and TO.fail or TO.join
   elseif not in_vain and expanded < total and under_way <= (tonumber(r[3]) or 0) / 2 then
-    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[6], id))
+    wake(place, id, r[6], r[9])
   end
 end
 
@@ -227,6 +243,44 @@ function settle_run(parts, retention)
       end
     end
   end
+end
+
+-- Cancel a task in whatever status it is; with a run all of its tasks, the last ones first; with a map what is under way.
+-- Returns its status before, or '' when there is no such task.
+local function cancel_task(id, reason, call, stamp, retention, tally, recent)
+  local key = P .. K.task .. id
+  local record = redis.pcall('HMGET', key, unpack(CLOSING))
+  local status = record[1]
+  local first, repeated = before_call(key, call, status)
+  if status and not repeated and FROM.cancel[status] then
+    if status == 'running' then
+      redis.call('ZREM', P .. K.leases, id)
+      local worker = string.match(record[2] or '', '^(.*)/')
+      if worker then
+        redis.call('PUBLISH', G .. K.control .. worker, id)
+      end
+    elseif status == 'queued' then
+      redis.call('XDEL', P .. K.lane .. record[3], redis.call('HGET', key, 'entry') or '0-0')
+    else
+      redis.call('ZREM', P .. K.due, id)
+    end
+    close(id, record, 'cancel', stamp, retention, tally, 'reason', reason,
+      'call', call .. ' ' .. status)
+    recent[#recent + 1] = id
+    recent[#recent + 1] = TO.cancel
+    local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded')
+    if more and (more[1] or more[2]) then
+      local ids = more[2] and redis.call('SMEMBERS', P .. K.open .. id) or {}
+      table.sort(ids)
+      for part in string.gmatch(more[1] or '', '%S+') do
+        ids[#ids + 1] = part
+      end
+      for n = #ids, 1, -1 do
+        cancel_task(ids[n], reason, call, stamp, retention, tally, recent)
+      end
+    end
+  end
+  return first
 end
 
 -- One entry lists all that a script finished: recent = {id, status, id, status, ...}.

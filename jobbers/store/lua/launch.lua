@@ -1,7 +1,7 @@
 -- Create a run: its own record and all its tasks, at once. A run that exists is left alone.
 -- KEYS  1 shard prefix
 -- ARGV  1 run id, 2 its type, 3 its envelope, 4 its plan, 5 its output, 6 for how many tasks it waits, 7 the task in whose place it
---       runs or '', then for each task: id, type,
+--       runs or '', 8 ms until its deadline or 0, then for each task: id, type,
 --       lane, envelope, for how many it waits, the ids to tell of its end, its node's name, its trigger, more fields as
 --       'name=value' with blanks between
 -- REPLY 1 if it was created, 0 if it was there
@@ -11,7 +11,7 @@ if redis.call('EXISTS', P .. K.task .. run) == 1 then
   return 0
 end
 local parts = {}
-for i = 8, #ARGV, 9 do
+for i = 9, #ARGV, 9 do
   local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local key = P .. K.task .. id
   parts[#parts + 1] = id
@@ -35,5 +35,15 @@ redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane'
   'gated', 1, 'env', ARGV[3], 'plan', ARGV[4], 'output', ARGV[5], 'waits', ARGV[6], 'parts', table.concat(parts, ' '))
 if ARGV[7] ~= '' then
   redis.call('HSET', P .. K.task .. run, 'map', ARGV[7], 'index', 0)
+else
+  redis.call('ZADD', P .. K.runs, created, run)
+end
+if ARGV[8] ~= '0' then
+  local at = whole(created + ARGV[8])
+  redis.call('HSET', P .. K.task .. run, 'expires', at)
+  redis.call('ZADD', P .. K.expiring, at, run)
+  if redis.call('ZRANGE', P .. K.expiring, 0, 0)[1] == run then
+    redis.call('PUBLISH', P .. K.bell, '')
+  end
 end
 return 1

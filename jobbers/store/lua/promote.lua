@@ -1,4 +1,4 @@
--- Move what is due into its lane.
+-- Move what is due into its lane, and end runs whose deadline has passed.
 -- KEYS  1 shard prefix
 -- ARGV  1 how many at most, 2 retention ms of tasks whose start deadline has passed
 -- REPLY 1 how many were moved or dropped, 2 ms until the next is due, or -1 when nothing waits
@@ -25,11 +25,36 @@ for _, id in ipairs(ids) do
 end
 if #ids > 0 then
   redis.call('ZREM', P .. K.due, unpack(ids))
+end
+local late = redis.pcall('ZRANGEBYSCORE', P .. K.expiring, '-inf', whole(now), 'LIMIT', 0, 10)
+for _, run in ipairs(late) do
+  local key = P .. K.task .. run
+  local r = redis.pcall('HMGET', key, 'status', 'parts')
+  if r[1] and r[2] and FROM.join[r[1]] then
+    close(run, redis.call('HMGET', key, unpack(CLOSING)), 'fail', stamp, retention, tally, 'reason', 'its deadline has passed')
+    bury(run, stamp, retention)
+    recent[#recent + 1] = run
+    recent[#recent + 1] = TO.fail
+    local parts = {}
+    for part in string.gmatch(r[2], '%S+') do
+      parts[#parts + 1] = part
+    end
+    for n = #parts, 1, -1 do -- the last ones first, so that they are not skipped
+      cancel_task(parts[n], 'the deadline of its run has passed', 'deadline', stamp, retention, tally, recent)
+    end
+  end
+  redis.call('ZREM', P .. K.expiring, run)
+end
+if #recent > 0 then
   remember(recent)
   keep_counts(tally, now)
 end
-local first = redis.call('ZRANGE', P .. K.due, 0, 0, 'WITHSCORES')
-if not first[2] then
-  return {#ids, -1}
+local wait = -1
+for _, index in ipairs({K.due, K.expiring}) do
+  local first = redis.pcall('ZRANGE', P .. index, 0, 0, 'WITHSCORES')[2]
+  if first then
+    local left = math.max(0, math.floor(first - now))
+    wait = wait < 0 and left or math.min(wait, left)
+  end
 end
-return {#ids, math.max(0, math.floor(first[2] - now))}
+return {#ids + #late, wait}

@@ -1,5 +1,4 @@
--- Give a run that failed or was cancelled another life: those of its tasks that did not succeed run again, and what the
--- others returned is kept. All or nothing.
+-- Give a run that has ended another life: some of its tasks run again, and what the others returned is kept. All or nothing.
 -- KEYS  1 shard prefix
 -- ARGV  1 run id, 2 the name of this call, 3 for how many tasks the run waits, then for each of its tasks: id, for how many
 --       others it waits, the ids to tell of its end ('' for one that has succeeded), how many of its parents must succeed or ''
@@ -19,7 +18,7 @@ for i = 4, #ARGV, 4 do
   if type(now) ~= 'string' then
     return {'gone', ARGV[i]}
   end
-  if (ARGV[i + 2] == '') == (FROM.revive[now] == true) then
+  if ARGV[i + 2] == '' and now ~= TO.succeed or ARGV[i + 2] ~= '' and not FROM.revive[now] then
     return {'busy', ARGV[i]}
   end
 end
@@ -33,12 +32,22 @@ end
 for i = 4, #ARGV, 4 do
   local id, waits, following = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = P .. K.task .. id
+  local now = redis.call('HGET', key, 'status')
   keep(id)
   if following ~= '' then
     redis.call('ZREM', P .. K.dead, id)
+    local run_there = redis.call('HGET', key, 'stands_in')
+    if run_there then -- with it gone, the task is called anew
+      redis.call('DEL', P .. K.task .. run_there, P .. K.args .. run_there, P .. K.result .. run_there)
+      redis.call('ZREM', P .. K.dead, run_there)
+    end
     redis.call('HDEL', key, 'attempt', 'crashes', 'snoozes', 'owner', 'started', 'finished', 'deadline', 'unique', 'step',
-      'progress', 'beat', 'beat_due', 'slow_at', 'due', 'cause', 'missed', 'need', 'reason', 'total', 'expanded', 'broken')
-    redis.call('DEL', P .. K.open .. id)
+      'progress', 'beat', 'beat_due', 'slow_at', 'due', 'cause', 'missed', 'need', 'reason', 'total', 'expanded', 'broken', 'held',
+      'stands_in', 'result', 'blob')
+    redis.call('DEL', P .. K.open .. id, P .. K.result .. id)
+    if now == TO.succeed then
+      redis.call('DEL', P .. K.items .. id)
+    end
     redis.call('HSET', key, 'waits', waits, 'next', following, 'gated', 1)
     if ARGV[i + 3] ~= '' then
       redis.call('HSET', key, 'need', ARGV[i + 3])
@@ -52,6 +61,7 @@ for i = 4, #ARGV, 4 do
 end
 keep(run)
 redis.call('ZREM', P .. K.dead, run)
-redis.call('HDEL', place, 'cause', 'reason', 'finished')
+redis.call('HDEL', place, 'cause', 'reason', 'finished', 'result', 'held', 'expires')
+redis.call('DEL', P .. K.result .. run)
 redis.call('HSET', place, 'status', TO.revive, 'waits', ARGV[3], 'call', call .. ' revive')
 return {'done', run}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +12,7 @@ from jobbers import Fail, Jobbers, Retry, Skip, Snooze, current_task, group
 from jobbers.client import new_id
 from jobbers.dag.nodes import MapNode, Node, Trigger
 from jobbers.errors import (
+    Conflict,
     JobbersError,
     NotFound,
     OutOfMemory,
@@ -22,6 +24,7 @@ from jobbers.errors import (
 )
 from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
+from jobbers.run import RunHandle
 from jobbers.testing.history import History
 from jobbers.testing.simulate.loop import current, here
 
@@ -29,6 +32,8 @@ ATTEMPTS = 3
 AGAIN_SECONDS = 0.5
 RUNS = 0.15
 """How many of the submissions are runs."""
+RESUMED = 5
+"""How often a run that was paused is found to have ended before it is left alone."""
 MAPS = 0.2
 """How many of a run's nodes are maps."""
 
@@ -184,6 +189,10 @@ class Client:
 
     async def _follow(self, handle: TaskHandle[Any]) -> None:
         """Cancel it, or wait for its end and give dead letters another life."""
+        if isinstance(handle, RunHandle) and self._chance.random() < 0.3:
+            await asyncio.sleep(self._chance.uniform(0, 1))
+            await self._insist(handle, self._pause)
+            return
         if self._chance.random() < 0.4:
             await asyncio.sleep(self._chance.uniform(0, 3))
             await self._insist(handle, self._cancel)
@@ -200,6 +209,19 @@ class Client:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             return
+
+    async def _pause(self, handle: TaskHandle[Any]) -> None:
+        """Pause a run for a moment. Then resume it until it has ended for a while: a server that loses its power may
+        forget that it goes on, and that it has ended."""
+        run = RunHandle(handle.id, self._work.client)
+        with contextlib.suppress(NotFound, Conflict):
+            await run.pause()
+        for _ in range(RESUMED):
+            await asyncio.sleep(self._chance.uniform(0, 2))
+            with contextlib.suppress(NotFound, Conflict):
+                while True:
+                    await run.resume()
+                    await asyncio.sleep(self._chance.uniform(0, 2))
 
     async def _cancel(self, handle: TaskHandle[Any]) -> None:
         ended = await handle.cancel()
