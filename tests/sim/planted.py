@@ -68,9 +68,6 @@ BUGS: dict[str, Rewrite] = {
     "a map forgets that an item failed": _replaced(
         *ENDING, old="redis.call('HSETNX', place, 'broken', id)", new="local nothing"
     ),
-    "items become tasks again when a call is repeated": _replaced(
-        "expand", old="if index >= expanded then", new="if true then"
-    ),
     "a map may be expanded by anybody": _replaced("expand", "suspend", old=HOLDS, new="return true"),
     "a run that ends before its task waits for it is not heard of": _replaced(
         "suspend", old="if not status or not FROM.cancel[status] then", new="if false then"
