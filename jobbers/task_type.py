@@ -17,6 +17,7 @@ from jobbers.core.ids import check_id
 from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Policy, Unique, check_priority
+from jobbers.core.results import is_results
 from jobbers.core.signature import Signature
 from jobbers.core.spread import Spread
 from jobbers.core.task import Placement, TaskSpec
@@ -198,6 +199,17 @@ class TaskType(Generic[P, R]):
                 f"({', '.join(spread.queues)})"
             )
         return chosen
+
+    @functools.cached_property
+    def results_parameters(self) -> frozenset[str]:
+        """The parameters that get :class:`Results`. Raises :class:`ConfigError` when the function is not async."""
+        names = [parameter.name for parameter in self.signature.parameters]
+        lazy = {name for name in names if is_results(self.signature.annotation(name))}
+        if lazy and not self.is_async:
+            raise ConfigError(
+                f"task {self.name!r} takes Results, which only an async function can iterate over"
+            )
+        return frozenset(lazy)
 
     def s(self, *args: Any, **kwargs: Any) -> Call:
         """A call that is not submitted yet, for :func:`jobbers.chain` and :func:`jobbers.group`."""

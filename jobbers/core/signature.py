@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
+from jobbers.core.results import is_results
 from jobbers.errors import ConfigError, InvalidArgument
 
 _PLAIN: dict[Any, tuple[type, ...]] = {
@@ -37,7 +38,7 @@ class Checker:
     __slots__ = ("_adapter", "_open", "_plain", "_refuse_bool")
 
     def __init__(self, annotation: Any) -> None:
-        self._open = annotation in _OPEN
+        self._open = annotation in _OPEN or is_results(annotation)
         self._plain = _PLAIN.get(annotation) if isinstance(annotation, type | None) else None
         self._refuse_bool = annotation in (int, float)
         self._adapter: TypeAdapter[Any] | None = None

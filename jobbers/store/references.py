@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from jobbers.core.payload import Gathered, Ref, Undecodable, unpack
@@ -11,7 +11,7 @@ from jobbers.core.status import Status
 from jobbers.errors import NotFound
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import InspectStore, Outcome
-from jobbers.store.maps import MapStore
+from jobbers.store.maps import CHUNK, MapStore
 from jobbers.store.runs import RUN_TYPE
 
 
@@ -66,11 +66,32 @@ class Resolver:
             raise NotFound(f"the result of task {task_id} is gone: its record has expired")
         return await self.result(task_id, outcome) if outcome.status is Status.SUCCEEDED else None
 
+    async def each(self, value: Any) -> AsyncIterator[Any]:
+        """The items of a list, or of what a reference stands for, in their order and without references; those of a map,
+        and of a list of references, are read in chunks. Raises :class:`NotFound`."""
+        if isinstance(value, Ref) and not value.error:
+            (outcome,) = await self._shared.outcomes([value.id])
+            if outcome is not None and outcome.status is Status.SUCCEEDED and outcome.result:
+                results = _unpacked(value.id, outcome.result)
+                if isinstance(results, Gathered):
+                    async for item in self._items(value.id, results.total):
+                        yield item
+                    return
+            value = await self.resolve(value)
+        if not isinstance(value, list | tuple):
+            raise NotFound(f"results one by one are those of a list or a map, got a {type(value).__name__}")
+        for start in range(0, len(value), CHUNK):
+            for item in await self.resolve(list(value[start : start + CHUNK])):
+                yield item
+
     async def _gathered(self, map_id: str, results: Gathered) -> Any:
-        values: list[Any] = []
-        async for chunk in self._maps.results(map_id, results.total):
-            values += [None if item is None else await self._item(map_id, item) for item in chunk]
+        values = [item async for item in self._items(map_id, results.total)]
         return values if results.keys is None else dict(zip(results.keys, values, strict=True))
+
+    async def _items(self, map_id: str, total: int) -> AsyncIterator[Any]:
+        async for chunk in self._maps.results(map_id, total):
+            for item in chunk:
+                yield None if item is None else await self._item(map_id, item)
 
     async def _item(self, map_id: str, stored: bytes) -> Any:
         where, _, data = stored.partition(b" ")

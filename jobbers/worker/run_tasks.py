@@ -14,6 +14,7 @@ from jobbers.core import ids
 from jobbers.core.condition import holds
 from jobbers.core.lanes import Lane
 from jobbers.core.payload import Envelope, Gathered, Ref, encode_arguments, pack_envelope, unpack_envelope
+from jobbers.core.results import Results
 from jobbers.core.signals import Fail, Skip
 from jobbers.dag.mapping import Rows, rows_of
 from jobbers.errors import InvalidInput, NotFound
@@ -65,10 +66,28 @@ class RunTasks:
         back.
         """
         try:
-            args, kwargs = await self._resolved(envelope, [envelope.args, envelope.kwargs], execution.before)
+            given = self._one_by_one(execution.type, envelope)
+            args, kwargs = await self._resolved(envelope, given, execution.before)
             return execution.type.signature.load(args, kwargs)
         except (NotFound, InvalidInput) as error:
             raise Fail(str(error)) from error
+
+    def _one_by_one(self, task_type: TaskType[..., Any], envelope: Envelope) -> list[Any]:
+        """Arguments and keywords, with :class:`Results` for parameters that are annotated so."""
+        lazy = task_type.results_parameters
+        if not lazy:
+            return [envelope.args, envelope.kwargs]
+        named = {name: value for name, value in envelope.kwargs.items() if name not in lazy}
+        taken = {name: self._results(envelope.kwargs[name]) for name in lazy if name in envelope.kwargs}
+        places = [parameter.name for parameter in task_type.signature.parameters if parameter.positional]
+        args = [
+            self._results(value) if place < len(places) and places[place] in lazy else value
+            for place, value in enumerate(envelope.args)
+        ]
+        return [args, named | taken]
+
+    def _results(self, value: Any) -> Results[Any]:
+        return Results(lambda: self._resolver.each(value))
 
     async def expand(self, execution: Execution, envelope: Envelope) -> None:
         """Make the next tasks of a map, as many as its window has room for. Raises like :meth:`arguments`."""

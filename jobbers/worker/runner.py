@@ -50,6 +50,8 @@ class Runner:
         self.running: Running = {}
         self.closing = False
         finisher.on_follow = self._go_on
+        for task_type in app.task_types.values():
+            task_type.results_parameters  # noqa: B018 - a type that cannot take what it asks for is found out here
         self._calls = {
             task_type.name: (task_type, _chain(app, task_type, executors.call_for(task_type)))
             for task_type in app.task_types.values()
@@ -79,7 +81,9 @@ class Runner:
         kwargs: dict[str, Any] = {}
         try:
             envelope = unpack_envelope(claimed.envelope)
-            in_run = RUN_HEADER in envelope.headers or bool(envelope.extras)
+            in_run = (
+                RUN_HEADER in envelope.headers or bool(envelope.extras) or bool(task_type.results_parameters)
+            )
             if not in_run:
                 args, kwargs = task_type.signature.load(envelope.args, envelope.kwargs)
         except Exception as error:  # also what a validator of the user's own raises

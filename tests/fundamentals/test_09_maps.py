@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobbers import HashBy, Jobbers, Retry, TaskFailed, product, zipped
-from jobbers.errors import InvalidArgument, InvalidInput
+from jobbers import HashBy, Jobbers, Results, Retry, TaskFailed, product, zipped
+from jobbers.errors import ConfigError, InvalidArgument, InvalidInput
 from tests.conftest import StartWorker
 
 
@@ -207,3 +207,32 @@ async def test_cancelling_a_run_ends_what_its_maps_have_begun(app: Jobbers, work
         pass
     assert await run.cancel()
     assert [queue.depth for queue in await inspector.queues() if queue.name == "elsewhere"] == [0]
+
+
+async def test_results_one_after_another(app: Jobbers, worker: StartWorker) -> None:
+    @app.task
+    async def square(number: int) -> int:
+        return number * number
+
+    @app.task
+    async def total(values: Results[int], plus: Results[int]) -> list[int]:
+        assert not isinstance(values, list)
+        return [sum([value async for value in values]), sum([value async for value in plus])]
+
+    dag = app.dag("streamed")
+    dag.node(
+        total, dag.map(square, list(range(1500))), plus=[dag.node(square, number) for number in range(120)]
+    )
+    run = await dag.submit()
+    alone = await total.submit([1, 2], [3])
+    async with worker(app):
+        assert await run.result(30) == [sum(number**2 for number in range(count)) for count in (1500, 120)]
+        assert await alone.result(20) == [3, 3]
+
+    @app.task
+    def plain(values: Results[int]) -> None: ...
+
+    assert plain.name == "plain"
+    with pytest.raises(ConfigError, match="only an async function"):
+        async with worker(app):
+            pass
