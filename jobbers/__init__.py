@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from jobbers.client import new_id
     from jobbers.context import AttemptOver, CurrentTask, current_task
     from jobbers.core.policy import Retry, Unique
+    from jobbers.core.results import Results
     from jobbers.core.signals import Fail, Skip, Snooze
     from jobbers.core.spread import HashBy, Random, RoundRobin, Spread
     from jobbers.core.status import Status
@@ -43,6 +44,7 @@ __all__ = [
     "NodeState",
     "Progress",
     "Random",
+    "Results",
     "Retry",
     "RoundRobin",
     "RunHandle",
@@ -91,6 +93,7 @@ _HOMES = {
     "HashBy": "jobbers.core.spread",
     "JobbersError": "jobbers.errors",
     "Random": "jobbers.core.spread",
+    "Results": "jobbers.core.results",
     "RoundRobin": "jobbers.core.spread",
     "Spread": "jobbers.core.spread",
     "Middleware": "jobbers.middleware",

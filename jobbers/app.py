@@ -15,6 +15,7 @@ from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
 from jobbers.core.spread import Spread
+from jobbers.dag.text import loads
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag
 from jobbers.handle import TaskHandle
@@ -182,6 +183,17 @@ class Jobbers:
         if name in self.dags:
             raise ConfigError(f"dag {name!r} is registered already: give one of the two another name")
         dag = self.dags[name] = Dag(name, self.client, to_optional_ms(deadline, "deadline") or 0)
+        return dag
+
+    def load_dag(self, text: str, *, deadline: Duration | None = None) -> Dag:
+        """A graph that is written as JSON or YAML (docs/workflows-text.md), registered like one of :meth:`dag`.
+
+        Raises :class:`InvalidInput` naming the place in the text, and like :meth:`dag`; :class:`ConfigError` for YAML
+        where PyYAML is not installed.
+        """
+        graph = loads(text, self.find)
+        dag = self.dag(graph.name, deadline=deadline)
+        dag.graph = graph
         return dag
 
     def find(self, name: str) -> TaskType[Any, Any]:

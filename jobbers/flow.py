@@ -11,6 +11,7 @@ from jobbers.core.ids import check_id
 from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
 from jobbers.dag.graph import Graph
 from jobbers.dag.nodes import MapNode, Node
+from jobbers.dag.text import dumps
 from jobbers.dag.values import Param
 from jobbers.errors import InvalidInput
 from jobbers.launch import Launch, Startable, prepare, task_type_of
@@ -62,6 +63,11 @@ class Dag:
         """Let only those nodes start whose case the result of another node, or a parameter, equals; those of ``default`` if
         it is none of the cases. The others are skipped, with all that needs them."""
         self.graph.switch(subject, cases, default)
+
+    def text(self, form: str = "json") -> str:
+        """The graph as text, as ``app.load_dag`` reads it: ``"json"`` or ``"yaml"``. Raises :class:`InvalidInput` for a
+        value in it that cannot be written so."""
+        return dumps(self.graph, form)
 
     def check(self) -> None:
         """Refuse a graph that could not run. Raises :class:`InvalidInput`, which names the cycle if there is one."""

@@ -92,6 +92,13 @@ def _edges(order: Sequence[Node]) -> tuple[dict[Node, list[Node]], list[Node]]:
     """Whom each node waits for, and which nodes the run waits for: those for which nobody else does, and those whose
     followers may start, and end, before them. Compensation waits for all of these, and goes backwards."""
     parents = {node: node.parents for node in order}
+    for node in order:
+        for parent in parents[node]:
+            if parent.undoes is not None and node.undoes is None:
+                raise InvalidInput(
+                    f"node {node.name!r} waits for {parent.name!r}, which runs only when the run has gone wrong: it is "
+                    f"compensation for {parent.undoes.name!r}"
+                )
     hurried = {node: True for node in order if node.undoes is None}
     for node in hurried:
         for parent in parents[node]:

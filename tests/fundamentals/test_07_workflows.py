@@ -179,3 +179,25 @@ async def test_what_is_refused_leaves_nothing(shop: Jobbers) -> None:
         await shop.run(new_id()).nodes()
     counts = await (await shop.inspector()).counts()
     assert not counts["queued"]
+
+
+async def test_a_graph_that_is_written_as_text(app: Jobbers, worker: StartWorker) -> None:
+    @app.task
+    async def add(left: int, right: int) -> int:
+        return left + right
+
+    text = """
+    {"dag": "sums", "params": ["start"], "nodes": {
+        "second": {"task": "add", "args": [{"$node": "first"}, 10]},
+        "first": {"task": "add", "args": [{"$param": "start"}, 1]}}}
+    """
+    dag = app.load_dag(text)
+    assert app.find_dag("sums") is dag
+    run = await dag.submit(start=5)
+    async with worker(app):
+        assert await run.result(20) == 16
+    again = Jobbers(app.settings.redis_url)
+    again.task(add.function, name="add")
+    assert again.load_dag(dag.text()).text() == dag.text()
+    with pytest.raises(InvalidInput, match=r"nodes\.x"):
+        again.load_dag('{"dag": "bad", "nodes": {"x": {"task": "none"}}}')

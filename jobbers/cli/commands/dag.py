@@ -65,6 +65,17 @@ async def graph(name: Name, target: Target, json: Json = False) -> None:
 
 @cli.command()
 @guarded
+async def text(
+    name: Name,
+    target: Target,
+    form: Annotated[str, typer.Option("--form", metavar="json|yaml", help="In which form.")] = "json",
+) -> None:
+    """Print a graph as text, as app.load_dag reads it."""
+    show(target.find().find_dag(name).text(form).rstrip())
+
+
+@cli.command()
+@guarded
 async def run(
     name: Name,
     *,
