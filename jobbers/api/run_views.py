@@ -91,4 +91,6 @@ class RunView(View):
     dag: str
     status: Status
     reason: str | None
+    created: datetime
+    finished: datetime | None
     nodes: list[RunNode]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -134,6 +136,64 @@ class WorkerList(View):
     """All workers."""
 
     workers: list[WorkerView]
+
+
+class CountsView(View):
+    """How many tasks stand where."""
+
+    queued: int
+    scheduled: int
+    running: int
+    dead: int = Field(description="Dead letters.")
+
+
+class MinuteView(View):
+    """What became of tasks within one minute."""
+
+    start: datetime
+    outcomes: dict[str, int] = Field(examples=[{"succeeded": 120, "retried": 3, "failed": 1}])
+
+
+class TypeStatsView(View):
+    """What became of the tasks of one type in one queue, in all the minutes that were asked for."""
+
+    type: str
+    queue: str
+    outcomes: dict[str, int]
+
+
+class StatsView(View):
+    """Numbers of the moment and of the last minutes."""
+
+    now: datetime = Field(description="By the task server's clock.")
+    counts: CountsView
+    minutes: list[MinuteView] = Field(description="Oldest first; the last one is not over.")
+    types: list[TypeStatsView]
+
+    @classmethod
+    def of(
+        cls, now_ms: int, counts: Mapping[str, int], counted: Mapping[int, Counter[tuple[str, str, str]]]
+    ) -> StatsView:
+        """The view of what the inspector counted."""
+        types: dict[tuple[str, str], Counter[str]] = {}
+        minutes = []
+        for minute, numbers in sorted(counted.items()):
+            outcomes: Counter[str] = Counter()
+            for (queue, kind, outcome), number in numbers.items():
+                outcomes[outcome] += number
+                types.setdefault((kind, queue), Counter())[outcome] += number
+            minutes.append(
+                MinuteView(start=datetime.fromtimestamp(minute * 60, UTC), outcomes=dict(outcomes))
+            )
+        return cls(
+            now=datetime.fromtimestamp(now_ms / 1000, UTC),
+            counts=CountsView.model_validate(dict(counts)),
+            minutes=minutes,
+            types=[
+                TypeStatsView(type=kind, queue=queue, outcomes=dict(outcomes))
+                for (kind, queue), outcomes in sorted(types.items())
+            ],
+        )
 
 
 class Health(View):

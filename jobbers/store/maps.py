@@ -50,8 +50,8 @@ class MapStore:
         fields, under_way = await self._gateway.commands(
             [("HMGET", keys.task(map_id), "expanded", "window"), ("SCARD", keys.open(map_id))]
         )
-        expanded, window = (int(field or 0) for field in fields)
-        return expanded, int(under_way), window
+        expanded, window = map(_count, fields if isinstance(fields, list) else (0, 0))
+        return expanded, _count(under_way), window
 
     async def expand(self, map_id: str, owner: str, kind: str, first: int, tasks: Sequence[ItemTask]) -> bool:
         """Make the tasks of the items from ``first`` on; sending them again changes nothing. Returns whether the map is
@@ -96,7 +96,7 @@ class MapStore:
             ]  # fmt: skip
         replies = await self._gateway.commands(commands)
         return [
-            MapProgress(int(total) if total else None, int(done), int(under_way))
+            MapProgress(None if total is None else _count(total), _count(done), _count(under_way))
             for total, done, under_way in zip(replies[::3], replies[1::3], replies[2::3], strict=True)
         ]
 
@@ -106,6 +106,13 @@ class MapStore:
         key = self._keys(map_id).items(map_id)
         for start in range(0, total, CHUNK):
             yield await self._gateway.command("HMGET", key, *range(start, min(start + CHUNK, total)))
+
+
+def _count(reply: object) -> int:
+    """A count that the server tells, as a number or in a field; garbage counts as 0."""
+    if isinstance(reply, bytes) and reply.isdigit() and len(reply) < 16:
+        return int(reply)
+    return reply if isinstance(reply, int) else 0
 
 
 def _chunks(tasks: Sequence[ItemTask]) -> Iterator[tuple[int, list[ItemTask]]]:

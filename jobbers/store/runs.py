@@ -137,7 +137,8 @@ class RunStore:
     async def plan(self, run_id: str) -> StoredPlan:
         """What a run is made of. Raises :class:`NotFound`."""
         place = self._keys(run_id).task(run_id)
-        plan, output = await self._gateway.command("HMGET", place, "plan", "output")
+        (reply,) = await self._gateway.commands([("HMGET", place, "plan", "output")])
+        plan, output = reply if isinstance(reply, list) else (None, None)
         try:
             name, nodes, ends = unpack(plan or b"")
             return StoredPlan(name, [StoredNode(*node) for node in nodes], unpack(output or b""), ends)

@@ -99,3 +99,45 @@ async def test_what_is_refused(api: httpx2.AsyncClient) -> None:
     error_of(await api.post("/dags/sums/runs", json={"parms": {}}), 422, "invalid_input")
     error_of(await api.post("/dags/sums/runs", json={"id": "x"}), 422, "invalid_id")
     error_of(await api.get(f"/runs/{new_id()}"), 404, "not_found")
+
+
+async def test_the_latest_runs_are_listed_in_pages(api: httpx2.AsyncClient, desk: Desk) -> None:
+    assert (await api.get("/runs")).json() == {"runs": [], "cursor": None}
+    started = [await start(api, dag) for dag in ("sums", "times", "sums")]
+    shown = (await api.get("/runs")).json()
+    assert [run["id"] for run in shown["runs"]] == started[::-1]
+    assert [(run["dag"], run["status"], run["finished"]) for run in shown["runs"]] == [
+        ("sums", "blocked", None),
+        ("times", "blocked", None),
+        ("sums", "blocked", None),
+    ]
+    assert shown["cursor"] is None
+    first = (await api.get("/runs?limit=2")).json()
+    second = (await api.get("/runs", params={"limit": 2, "cursor": first["cursor"]})).json()
+    assert [run["id"] for run in first["runs"] + second["runs"]] == started[::-1]
+    assert [run["id"] for run in (await api.get("/runs?dag=times")).json()["runs"]] == [started[1]]
+    await api.post(f"/tasks/{started[2]}/cancel", json={"reason": "enough"})
+    ended = (await api.get("/runs?limit=1")).json()["runs"][0]
+    assert (ended["status"], ended["reason"]) == ("cancelled", "enough")
+    assert ended["finished"] is not None
+    error_of(await api.get("/runs?cursor=5/x"), 422, "invalid_input")
+
+
+async def test_what_lies_in_the_list_of_runs_does_not_break_it(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    store = (await app.client()).store
+    run = await start(api, "sums")
+    await store.gateway.command("ZADD", store.shards[0].runs, 1, "no id", 2, new_id())
+    assert [one["id"] for one in (await api.get("/runs")).json()["runs"]] == [run]
+    await store.gateway.command(
+        "SET", store.shards[0].runs, "garbage"
+    )  # neither a list nor in the way of a run
+    assert (await api.get("/runs")).json()["runs"] == []
+    again = await start(api, "sums")
+    assert (await api.get(f"/runs/{again}")).json()["status"] == "blocked"
+
+
+async def start(api: httpx2.AsyncClient, dag: str) -> str:
+    params = {"sums": {"start": 1}, "times": {"when": "2030-01-01T06:00:00Z"}}[dag]
+    started = await api.post(f"/dags/{dag}/runs", json={"params": params})
+    assert started.status_code == 201, started.text
+    return str(started.json()["id"])

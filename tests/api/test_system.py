@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx2
@@ -81,6 +83,26 @@ async def test_workers(api: httpx2.AsyncClient, app: Jobbers) -> None:
     assert (worker["id"], worker["facts"]) == ("w1", {"host": "here", "pid": "1"})
 
 
+async def test_stats(api: httpx2.AsyncClient, desk: Desk) -> None:
+    empty = (await api.get("/stats?minutes=3")).json()
+    assert empty["counts"] == {"queued": 0, "scheduled": 0, "running": 0, "dead": 0}
+    assert [minute["outcomes"] for minute in empty["minutes"]] == [{}, {}, {}]
+    assert empty["types"] == []
+    for number in range(3):
+        await api.post("/tasks", json={"type": "add", "args": [number]})
+    await desk.succeed(await desk.claim("sums"), 1)
+    await desk.fail(await desk.claim("sums"), ValueError("no"))
+    stats = (await api.get("/stats?minutes=3")).json()
+    assert stats["counts"] == {"queued": 1, "scheduled": 0, "running": 0, "dead": 1}
+    assert stats["types"] == [{"type": "add", "queue": "sums", "outcomes": {"failed": 1, "succeeded": 1}}]
+    starts = [datetime.fromisoformat(minute["start"]) for minute in stats["minutes"]]
+    assert [later - earlier for earlier, later in pairwise(starts)] == [timedelta(minutes=1)] * 2
+    assert starts[-1] <= datetime.fromisoformat(stats["now"])
+    assert sum(sum(minute["outcomes"].values()) for minute in stats["minutes"]) == 2
+    for wrong in ("0", "181", "x"):
+        error_of(await api.get(f"/stats?minutes={wrong}"), 422, "invalid_input")
+
+
 async def test_health_and_readiness(api: httpx2.AsyncClient) -> None:
     assert (await api.get("/health")).json() == {"status": "ok"}
     assert (await api.get("/ready")).json() == {"status": "ok"}
@@ -141,6 +163,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "POST /dead-letters/drop",
         "DELETE /dead-letters/{task_id}",
         "GET /task-types",
+        "GET /stats",
         "GET /workers",
         "GET /health",
         "GET /ready",

@@ -39,6 +39,10 @@ async def app(jobbers_server: str, tmp_path: Path) -> AsyncIterator[Jobbers]:
     )
 
     @app.task
+    async def stay(seconds: int) -> None:
+        await asyncio.sleep(600 * seconds)
+
+    @app.task
     async def note(value: Any = None) -> Any:
         return value
 
@@ -72,6 +76,16 @@ async def population(app: Jobbers) -> dict[Status, str]:
     ).id
     ids[Status.CANCELLED] = (await types["note"].options(delay=900).submit()).id
     await app.handle(ids[Status.CANCELLED]).cancel()
+    dag = app.dag("stays", deadline=900)
+    dag.map(types["stay"], [0, 1])
+    run = await dag.submit()
+    ids[Status.BLOCKED] = run.id
+
+    async def half_done() -> bool:
+        (node,) = await run.nodes()
+        return node.items == (2, 1, 1)
+
+    await until(half_done, "a map is half done")
     for status, task_id in ids.items():
 
         async def there(task_id: str = task_id, status: Status = status) -> bool:
@@ -107,7 +121,17 @@ def harms(client: redis.Redis, key: bytes) -> Iterator[tuple[str, tuple[Any, ...
 
 async def look(api: httpx2.AsyncClient, ids: dict[Status, str], what: str) -> None:
     """Everything that can be read is read; none of it may break."""
-    paths = ["/queues", "/workers", "/task-types", "/health", "/ready", "/dead-letters", "/tasks"]
+    paths = [
+        "/runs",
+        f"/runs/{ids[Status.BLOCKED]}",
+        "/queues",
+        "/workers",
+        "/task-types",
+        "/health",
+        "/ready",
+        "/dead-letters",
+        "/tasks",
+    ]
     paths += [f"/tasks?status={status.value}" for status in Status]
     paths += [
         path for task_id in ids.values() for path in (f"/tasks/{task_id}", f"/tasks/{task_id}/result?wait=0")

@@ -150,5 +150,7 @@ async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
         dag=record.type.removeprefix(RUN_TYPE),
         status=record.status,
         reason=record.reason,
+        created=record.created,
+        finished=record.finished,
         nodes=nodes,
     )

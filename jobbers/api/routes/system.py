@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from jobbers.api import deps
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.system_views import Health, TaskTypeList, TaskTypeView, WorkerList, WorkerView
+from jobbers.api.system_views import Health, StatsView, TaskTypeList, TaskTypeView, WorkerList, WorkerView
 from jobbers.errors import StoreError
 
 READY_SECONDS = 1.0
+LONGEST_STATS = 180
 
 router = APIRouter(tags=["system"], route_class=ApiRoute)
 
@@ -27,6 +29,19 @@ async def task_types(app: deps.TheApp) -> TaskTypeList:
 async def workers(inspector: deps.TheInspector) -> WorkerList:
     """The workers that are alive or were a short while ago."""
     return WorkerList(workers=[WorkerView.model_validate(worker) for worker in await inspector.workers()])
+
+
+@router.get("/stats", response_model=StatsView, responses=documented(422))
+async def stats(
+    inspector: deps.TheInspector,
+    minutes: Annotated[int, Query(ge=1, le=LONGEST_STATS, description="How many minutes to look back.")] = 60,
+) -> StatsView:
+    """How many tasks stand where, and what became of tasks in each of the last minutes.
+
+    Costs one small read a minute and shard. To follow it, ask for all minutes once and then for the last two.
+    """
+    counts, counted = await asyncio.gather(inspector.counts(), inspector.stats(minutes))
+    return StatsView.of(await inspector.store.inspect.now_ms(), counts, counted)
 
 
 @router.get("/health", response_model=Health)

@@ -30,7 +30,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
       settle_run(more[5], retention)
     end
     if more[10] then
-      redis.call('ZREM', P .. K.expiring, id)
+      on(K.expiring, 'ZREM', id)
     end
     if more[9] and not kept then
       redis.call('PEXPIRE', P .. K.items .. id, retention)
@@ -182,16 +182,18 @@ local function settle_map(id, stamp, retention, tally)
   local place = P .. K.task .. id
   local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in', 'run')
   local total, expanded, enough = tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(r[5])
-  local under_way = redis.call('SCARD', P .. K.open .. id)
+  local under_way = on(K.open .. id, 'SCARD')
   local in_vain = r[4] and not enough
   if under_way == 0 and (in_vain or expanded >= total) then
     local record = redis.call('HMGET', place, unpack(CLOSING))
-    local good = redis.call('HLEN', P .. K.items .. id)
+    local good = on(K.items .. id, 'HLEN')
     local reason
     if in_vain then
       local item = redis.call('HMGET', P .. K.task .. r[4], 'index', 'reason')
       reason = (r[8] and 'what it started' or 'item ' .. (item[1] or '?')) .. ' did not succeed: '
         .. (item[2] or 'its record is gone')
+    elseif not r[8] and not enough and good < total then
+      reason = 'the results of ' .. total - good .. ' items are gone'
     elseif enough and good < enough then
       reason = 'only ' .. good .. ' of ' .. total .. ' items succeeded, and ' .. enough .. ' must'
     end
@@ -214,7 +216,7 @@ end
 -- A task of a map has ended: keep what it returned, and let the map go on. What the map does not count any more, as it
 -- has got a new life, changes nothing.
 function collect(id, map, index, status, stamp, retention, tally)
-  if redis.call('SREM', P .. K.open .. map, id) == 0 then
+  if on(K.open .. map, 'SREM', id) == 0 then
     return
   end
   local place = P .. K.task .. map
@@ -226,7 +228,7 @@ function collect(id, map, index, status, stamp, retention, tally)
   if status ~= TO.succeed then
     redis.call('HSETNX', place, 'broken', id)
   elseif not r[2] then
-    redis.call('HSET', P .. K.items .. map, index, lies .. ' ' .. returned)
+    on(K.items .. map, 'HSET', index, lies .. ' ' .. returned)
   end
   if FROM.unblock[now] then
     settle_map(map, stamp, retention, tally)
@@ -270,7 +272,7 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
     recent[#recent + 1] = TO.cancel
     local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded')
     if more and (more[1] or more[2]) then
-      local ids = more[2] and redis.call('SMEMBERS', P .. K.open .. id) or {}
+      local ids = more[2] and on(K.open .. id, 'SMEMBERS') or {}
       table.sort(ids)
       for part in string.gmatch(more[1] or '', '%S+') do
         ids[#ids + 1] = part

@@ -18,6 +18,16 @@ local function put_aside(name)
   redis.call('EXPIRE', kept, 1209600)
 end
 
+-- Run a command on a key that may hold something else: that is put aside, and the command is run once more on nothing.
+local function on(name, command, ...)
+  local reply = redis.pcall(command, P .. name, ...)
+  if type(reply) == 'table' and reply.err then
+    put_aside(name)
+    reply = redis.call(command, P .. name, ...)
+  end
+  return reply
+end
+
 -- Lay a task into its lane and make sure that somebody can wait for it. Returns the id of the entry.
 local opened = {}
 

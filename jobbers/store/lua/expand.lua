@@ -15,7 +15,7 @@ for i = 5, #ARGV, 3 do
   local id, lane, envelope = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if index >= expanded then
     expanded = index + 1
-    if redis.call('HEXISTS', P .. K.items .. map, index) == 0 then
+    if on(K.items .. map, 'HEXISTS', index) == 0 then
       local key = P .. K.task .. id
       redis.call('HSET', key, 'status', TO.unblock, 'type', kind, 'lane', lane, 'created', created, 'gated', 1,
         'run', record[3], 'map', map, 'index', index, 'entry', enqueue(lane, id))
@@ -24,7 +24,7 @@ for i = 5, #ARGV, 3 do
       else
         redis.call('HSET', key, 'env', envelope)
       end
-      redis.call('SADD', P .. K.open .. map, id)
+      on(K.open .. map, 'SADD', id)
     end
   end
   index = index + 1

@@ -36,12 +36,12 @@ redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane'
 if ARGV[7] ~= '' then
   redis.call('HSET', P .. K.task .. run, 'map', ARGV[7], 'index', 0)
 else
-  redis.call('ZADD', P .. K.runs, created, run)
+  on(K.runs, 'ZADD', created, run)
 end
 if ARGV[8] ~= '0' then
   local at = whole(created + ARGV[8])
   redis.call('HSET', P .. K.task .. run, 'expires', at)
-  redis.call('ZADD', P .. K.expiring, at, run)
+  on(K.expiring, 'ZADD', at, run)
   if redis.call('ZRANGE', P .. K.expiring, 0, 0)[1] == run then
     redis.call('PUBLISH', P .. K.bell, '')
   end

@@ -43,7 +43,7 @@ for _, run in ipairs(late) do
       cancel_task(parts[n], 'the deadline of its run has passed', 'deadline', stamp, retention, tally, recent)
     end
   end
-  redis.call('ZREM', P .. K.expiring, run)
+  on(K.expiring, 'ZREM', run)
 end
 if #recent > 0 then
   remember(recent)

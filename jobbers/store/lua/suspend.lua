@@ -27,7 +27,7 @@ else
   else
     redis.call('HSET', key, 'env', envelope)
   end
-  redis.call('SADD', P .. K.open .. map, run)
+  on(K.open .. map, 'SADD', run)
   local status = redis.call('HGET', P .. K.task .. run, 'status')
   if not status or not FROM.cancel[status] then -- it has ended already
     collect(run, map, 0, status or TO.fail, stamp, ARGV[5], tally)
