@@ -182,6 +182,21 @@ bench-setup: $(VENV)/.running $(PEERS:%=.venv-bench/%/.running) ## Install the p
 bench: bench-setup ## Measure Jobbers beside its peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# The admin page. What it takes from npm is committed as one file, so that nobody who installs Jobbers needs npm.
+
+PAGE_VENDOR := jobbers/api/page/vendor
+
+.PHONY: vendor
+vendor: ## Bundle what the admin page takes from npm (pinned; needs npm)
+	@cd $(PAGE_VENDOR) && trap 'rm -rf node_modules' EXIT && \
+	npm ci --silent --no-audit --no-fund && \
+	node_modules/.bin/esbuild entry.js --bundle --minify --format=esm --target=es2022 --charset=utf8 \
+	  --legal-comments=none --log-level=warning --outfile=vendor.js && \
+	for name in preact @preact/signals @preact/signals-core htm; do \
+	  printf '==== %s\n\n' "$$name"; cat "node_modules/$$name/LICENSE"; printf '\n'; \
+	done > LICENSES.txt && \
+	sha256sum vendor.js LICENSES.txt package-lock.json > SHA256SUMS && cat SHA256SUMS
+
 .PHONY: clean
 clean: ## Remove environments, caches and builds (but not the data in .jobbers)
 	@rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from jobbers.api.app import create_app, router
+from jobbers.api.app import create_app, page_router, router
 
-__all__ = ["create_app", "router"]
+__all__ = ["create_app", "page_router", "router"]

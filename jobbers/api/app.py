@@ -14,7 +14,7 @@ from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
-from jobbers.api.routes import dead_letters, queues, runs, system, tasks
+from jobbers.api.routes import dead_letters, page, queues, runs, system, tasks
 from jobbers.app import Jobbers
 
 PREFIX = "/api/v1"
@@ -54,8 +54,17 @@ def router(app: Jobbers) -> APIRouter:
     return everything
 
 
+def page_router() -> APIRouter:
+    """The admin page, under ``/admin``, for an application of one's own that includes :func:`router` with the same prefix.
+
+    Its files hold no secrets, but give it the same ``dependencies=``, so that those ask for the login.
+    """
+    return page.router
+
+
 def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[str] | None = None) -> FastAPI:
-    """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs``.
+    """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs`` and the
+    page at ``/admin``.
 
     ``max_body`` limits the bytes of a body: 8 MiB by default, or four times the setting ``max_payload`` if that is
     more. ``hosts`` are the host names that it answers to; any by default. Nothing here asks who calls.
@@ -75,6 +84,7 @@ def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[s
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     api.include_router(router(app))
+    api.include_router(page_router())
     return api
 
 

@@ -1,0 +1,145 @@
+// Calls of the public API, and polling that stops in hidden tabs.
+
+import { signal, useCallback, useEffect, useRef, useState } from "../vendor/vendor.js";
+
+const BASE = new URL("../api/v1/", document.baseURI);
+const EVERY = 2000;
+const PATIENCE = 15000;
+
+/** Whether the last call reached the API: `null` before the first. */
+export const connected = signal(null);
+/** When the last call was answered. */
+export const answeredAt = signal(null);
+
+/** What the API, or the way to it, refused. `code` is stable; `parameter` says which field, or is null. */
+export class ApiError extends Error {
+  constructor(status, code, message, parameter) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.parameter = parameter ?? null;
+  }
+}
+
+/** JSON with whole numbers kept exact: what a double cannot hold becomes a BigInt, where the browser can tell. */
+function parse(text) {
+  return JSON.parse(text, (key, value, context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+      ? BigInt(context.source)
+      : value,
+  );
+}
+
+function exact(key, value) {
+  if (typeof value !== "bigint") return value;
+  return JSON.rawJSON ? JSON.rawJSON(String(value)) : Number(value);
+}
+
+/** A value as JSON, BigInts as numbers. */
+export const toJson = (value, indent) => JSON.stringify(value, exact, indent);
+
+async function call(method, path, body, signal) {
+  const limit = AbortSignal.timeout(PATIENCE);
+  const options = { method, signal: signal ? AbortSignal.any([signal, limit]) : limit, headers: {} };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = toJson(body);
+  }
+  let response;
+  let text;
+  try {
+    response = await fetch(new URL(path, BASE), options);
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    connected.value = false;
+    throw new ApiError(0, "unreachable", "the API cannot be reached; trying again", null);
+  }
+  connected.value = true;
+  answeredAt.value = new Date();
+  let answer = null;
+  try {
+    answer = parse(text);
+  } catch {
+    throw new ApiError(response.status, "not_json", `the answer (${response.status}) is not that of the API`, null);
+  }
+  if (response.ok) return { status: response.status, body: answer };
+  const error = answer?.error ?? {};
+  throw new ApiError(response.status, error.code ?? "error", error.message ?? response.statusText, error.parameter);
+}
+
+/** The body of a GET. `query` leaves out what is empty. */
+export async function get(path, query = {}, signal = undefined) {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const search = new URLSearchParams(given).toString();
+  return (await call("GET", search ? `${path}?${search}` : path, undefined, signal)).body;
+}
+
+export const post = async (path, body = {}) => (await call("POST", path, body)).body;
+
+/** Do something to each of many, a few at a time. Returns how many succeeded and the errors of the others. */
+export async function each(items, action) {
+  const waiting = [...items];
+  const errors = [];
+  let done = 0;
+  const work = async () => {
+    while (waiting.length) {
+      const item = waiting.shift();
+      try {
+        if ((await action(item)) !== false) done += 1;
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, work));
+  return { done, errors };
+}
+
+/**
+ * What `fetcher(signal)` returns, asked for again every two seconds while the tab is visible. `key` says what is asked:
+ * another key forgets the old answer. `until(data)` ends the polling.
+ */
+export function usePoll(key, fetcher, { every = EVERY, until = null } = {}) {
+  const [state, setState] = useState({ key, data: null, error: null });
+  const latest = useRef(fetcher);
+  const ended = useRef(until);
+  const kick = useRef(() => {});
+  latest.current = fetcher;
+  ended.current = until;
+  useEffect(() => {
+    let timer = null;
+    let stopped = false;
+    let under_way = null;
+    const once = async () => {
+      clearTimeout(timer);
+      under_way?.abort();
+      const mine = (under_way = new AbortController());
+      let over = false;
+      try {
+        const data = await latest.current(mine.signal);
+        if (stopped || mine.signal.aborted) return;
+        setState({ key, data, error: null });
+        over = ended.current?.(data) ?? false;
+      } catch (error) {
+        if (stopped || mine.signal.aborted) return;
+        setState((before) => ({ key, data: before.key === key ? before.data : null, error }));
+      }
+      under_way = null;
+      if (!document.hidden && !over) timer = setTimeout(once, every);
+    };
+    const seen = () => (document.hidden ? clearTimeout(timer) : once());
+    kick.current = once;
+    document.addEventListener("visibilitychange", seen);
+    once();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+      under_way?.abort();
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }, [key, every]);
+  const refresh = useCallback(() => kick.current(), []);
+  const current = state.key === key ? state : { data: null, error: null };
+  return { data: current.data, error: current.error, refresh };
+}

@@ -1,0 +1,123 @@
+// The frame: navigation, the theme, finding a task, and which view is shown.
+
+import { html, render, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { answeredAt, connected } from "./api.js";
+import { go, link, route } from "./route.js";
+import { Empty, Question, Toasts } from "./ui.js";
+import { Dags } from "./dags.js";
+import { DeadLetters, Tasks } from "./tasks.js";
+import { Overview } from "./overview.js";
+import { Queues } from "./queues.js";
+import { Run, Runs } from "./runs.js";
+import { Task } from "./task.js";
+import { TaskTypes } from "./types.js";
+import { Workers } from "./workers.js";
+import { moment } from "./text.js";
+
+// Where to go. A group of pages on one subject shares an entry.
+const PAGES = [
+  ["", "Overview"],
+  ["queues", "Queues"],
+  ["tasks", "Tasks"],
+  ["dead", "Dead letters"],
+  ["runs", "Runs"],
+  ["dags", "DAGs"],
+  ["types", "Task types"],
+  ["workers", "Workers"],
+];
+
+function view({ page, name }) {
+  switch (page) {
+    case "": return html`<${Overview} />`;
+    case "queues": return html`<${Queues} />`;
+    case "tasks": return name === null ? html`<${Tasks} />` : html`<${Task} key=${name} id=${name} />`;
+    case "dead": return html`<${DeadLetters} />`;
+    case "runs": return name === null ? html`<${Runs} />` : html`<${Run} key=${name} id=${name} />`;
+    case "dags": return html`<${Dags} name=${name} />`;
+    case "types": return html`<${TaskTypes} name=${name} />`;
+    case "workers": return html`<${Workers} />`;
+    default: return html`<h1 tabindex="-1">Nothing here</h1><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;
+  }
+}
+
+const theme = signal(document.documentElement.dataset.theme ?? "auto");
+
+function choose(wanted) {
+  theme.value = wanted;
+  if (wanted === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = wanted;
+  try {
+    localStorage.setItem("jobbers.theme", wanted);
+  } catch {
+    // it holds until the page is loaded again
+  }
+}
+
+const Theme = () => html`<label class="theme"><span class="hidden">Theme</span>
+  <select value=${theme.value} onChange=${(event) => choose(event.target.value)}>
+    <option value="auto">Theme: system</option><option value="light">Theme: light</option><option value="dark">Theme: dark</option>
+  </select></label>`;
+
+function Find() {
+  const [text, setText] = useState("");
+  const field = useRef(null);
+  useEffect(() => {
+    const pressed = (event) => {
+      const typing = event.target.closest?.("input, textarea, select, dialog");
+      if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      field.current.focus();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+  const find = (event) => {
+    event.preventDefault();
+    if (text.trim()) go("tasks", text.trim());
+    setText("");
+  };
+  return html`<form class="find" role="search" onSubmit=${find}>
+    <label class="hidden" for="find">Find a task by its id</label>
+    <input id="find" ref=${field} value=${text} placeholder="Task id  /" autocomplete="off" spellcheck="false" onInput=${(event) => setText(event.target.value)} />
+  </form>`;
+}
+
+function Connection() {
+  const state = connected.value;
+  if (state === false) {
+    const since = answeredAt.value ? ` What you see is from ${moment(answeredAt.value)}.` : "";
+    return html`<p class="banner" role="alert">The API does not answer; trying again every two seconds.${since}</p>`;
+  }
+  return null;
+}
+
+function App() {
+  const { page, name } = route.value;
+  const main = useRef(null);
+  const first = useRef(true);
+  useEffect(() => {
+    const heading = main.current.querySelector("h1");
+    document.title = heading ? `${heading.textContent} · Jobbers` : "Jobbers";
+    if (!first.current) {
+      heading?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [page, name]);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the content</a>
+    <div class="frame">
+      <header class="side">
+        <a class="brand" href="#/"><img src="icon.svg" width="20" height="20" alt="" />Jobbers</a>
+        <nav aria-label="Pages"><ul>${PAGES.map(
+          ([path, title]) => html`<li key=${path}><a href=${link(path)} aria-current=${page === path ? "page" : null}>${title}</a></li>`,
+        )}</ul></nav>
+        <div class="side-end"><${Find} /><${Theme} /></div>
+      </header>
+      <main id="main" ref=${main} tabindex="-1"><${Connection} />${view(route.value)}</main>
+    </div>
+    <${Toasts} /><${Question} />
+  `;
+}
+
+render(html`<${App} />`, document.getElementById("app"));

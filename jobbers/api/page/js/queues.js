@@ -1,0 +1,55 @@
+// Queues: how deep, how old, paused or not.
+
+import { html } from "../vendor/vendor.js";
+import { get, post, usePoll } from "./api.js";
+import { link } from "./route.js";
+import { duration, number, shown } from "./text.js";
+import { Button, Card, Empty, Table, Text, Waiting, attempt } from "./ui.js";
+
+function Pause({ queue, refresh }) {
+  const verb = queue.paused ? "resume" : "pause";
+  const press = async () => {
+    const said = queue.paused ? `Queue ${queue.name} gives its tasks out again` : `Queue ${queue.name} is paused: what runs goes on`;
+    await attempt(() => post(`queues/${encodeURIComponent(queue.name)}/${verb}`), said);
+    await refresh();
+  };
+  return html`<${Button} onPress=${press} aria-label=${`${verb} queue ${shown(queue.name)}`}>${queue.paused ? "Resume" : "Pause"}<//>`;
+}
+
+const Priorities = ({ depths }) => {
+  const used = Object.entries(depths);
+  if (!used.length) return html`<span class="faint">–</span>`;
+  return html`<ul class="chips">${used.reverse().map(([priority, depth]) => html`<li key=${priority} title=${`priority ${priority}`}><span class="faint">p${priority}</span> ${number(depth)}</li>`)}</ul>`;
+};
+
+export function QueueTable({ queues, refresh, brief = false }) {
+  if (!queues.length) return html`<${Empty} title="No queue has ever held a task.">Submit one under <a href="#/types">Task types</a>, or with <code>jobbers submit</code>.<//>`;
+  const columns = [
+    { name: "Queue", grow: true },
+    { name: "State" },
+    { name: "Ready", end: true },
+    { name: "Oldest", end: true },
+    { name: "By priority", wide: true },
+    { name: "Action", head: html`<span class="hidden">Action</span>`, end: true },
+  ];
+  const rows = queues.map((queue) => ({
+    key: queue.name,
+    cells: [
+      html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}><${Text}>${queue.name}<//></a>`,
+      queue.paused ? html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>` : html`<span class="state"><span aria-hidden="true">▸</span> open</span>`,
+      number(queue.depth),
+      queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
+      html`<${Priorities} depths=${queue.by_priority} />`,
+      html`<${Pause} queue=${queue} refresh=${refresh} />`,
+    ],
+  }));
+  const kept = columns.map((_, index) => index).filter((index) => !brief || columns[index].name !== "By priority");
+  return html`<${Table} caption="Queues" columns=${kept.map((index) => columns[index])} rows=${rows.map((row) => ({ ...row, cells: kept.map((index) => row.cells[index]) }))} />`;
+}
+
+export function Queues() {
+  const { data, error, refresh } = usePoll("queues", (signal) => get("queues", {}, signal));
+  return html`<h1 tabindex="-1">Queues</h1>
+    <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits.</p>
+    <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;
+}

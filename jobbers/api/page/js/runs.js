@@ -1,0 +1,120 @@
+// Runs of graphs: the latest ones, and one of them live.
+
+import { html, useState } from "../vendor/vendor.js";
+import { get, post, usePoll } from "./api.js";
+import { Graph } from "./graph.js";
+import { link, route } from "./route.js";
+import { between, duration, many, number, shown } from "./text.js";
+import { Button, Card, Empty, Facts, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+
+const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
+const ROWS = 200;
+
+export function Runs() {
+  const { dag = "" } = route.value.query;
+  const [trail, setTrail] = useState([]);
+  const cursor = trail.at(-1) ?? null;
+  const { data, error } = usePoll(`runs ${dag} ${cursor}`, (signal) => get("runs", { dag, cursor, limit: 50 }, signal));
+  const columns = [{ name: "Run" }, { name: "Graph", grow: true }, { name: "Status" }, { name: "Started", wide: true }, { name: "Took", end: true, wide: true }, { name: "Reason", grow: true, wide: true }];
+  const rows = (data?.runs ?? []).map((run) => ({
+    key: run.id,
+    cells: [
+      html`<a class="id" href=${link("runs", run.id)}>${shown(run.id)}</a>`,
+      html`<${Text}>${run.dag}<//>`,
+      html`<${Status} status=${run.status} />`,
+      html`<${Time} at=${run.created} />`,
+      duration(between(run.created, run.finished)),
+      html`<span class="clip"><${Text}>${run.reason}<//></span>`,
+    ],
+  }));
+  return html`<h1 tabindex="-1">Runs</h1>
+    <p class="lead">${dag ? html`The latest runs of <b><${Text}>${dag}<//></b>. <a href="#/runs">All graphs</a>` : "The latest runs of graphs, chains and groups. A run is blocked until its tasks have ended."}</p>
+    <${Card} flush>${!data
+      ? html`<${Waiting} error=${error} />`
+      : rows.length
+        ? html`<${Table} caption="Runs" columns=${columns} rows=${rows} />`
+        : html`<${Empty} title="No run is kept.">Start one under <a href="#/dags">DAGs</a>. A run is listed as long as its record is kept.<//>`}
+      ${(data?.cursor || trail.length > 0) && html`<nav class="pager" aria-label="Pages of the list"><button disabled=${!trail.length} onClick=${() => setTrail(trail.slice(0, -1))}>Previous</button><span>Page ${trail.length + 1}</span><button disabled=${!data?.cursor} onClick=${() => setTrail([...trail, data.cursor])}>Next</button></nav>`}
+    <//>`;
+}
+
+async function fetched(id, signal) {
+  const path = encodeURIComponent(id);
+  const run = await get(`runs/${path}`, {}, signal);
+  if (run.status !== "succeeded") return { run, result: null };
+  try {
+    return { run, result: { value: (await get(`tasks/${path}/result`, {}, signal)).result } };
+  } catch (error) {
+    if (error.status === 0 || signal.aborted) throw error;
+    return { run, result: { gone: error.message } };
+  }
+}
+
+function Actions({ run, refresh }) {
+  const path = encodeURIComponent(run.id);
+  const cancel = async () => {
+    if (!(await ask("Cancel this run?", "All its tasks that have not ended are cancelled.", "Cancel it"))) return;
+    await attempt(async () => ((await post(`tasks/${path}/cancel`)).cancelled ? "Cancelled" : "It had ended before"));
+    await refresh();
+  };
+  const again = async () => {
+    await attempt(async () => `${many((await post(`runs/${path}/retry`)).again.length, "node")} run again; what succeeded is kept`);
+    await refresh();
+  };
+  return html`<div class="row">${!FINAL.includes(run.status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
+    ${["failed", "cancelled"].includes(run.status) && html`<${Button} class="primary" onPress=${again}>Run what failed again<//>`}</div>`;
+}
+
+function Items({ items }) {
+  if (!items) return html`<span class="faint">–</span>`;
+  if (items.total === null) return html`<span class="faint">not known yet</span>`;
+  return html`<span class="slots"><span class="tabular">${number(items.done)} / ${number(items.total)}</span><meter min="0" max=${items.total || 1} value=${items.done} aria-label="Items done"></meter>${items.open > 0 && html`<span class="faint">${items.open} under way</span>`}</span>`;
+}
+
+function Nodes({ nodes }) {
+  const [status, setStatus] = useState("");
+  const [all, setAll] = useState(false);
+  const found = nodes.filter((node) => !status || (node.status ?? "expired") === status);
+  const visible = all ? found : found.slice(0, ROWS);
+  const statuses = [...new Set(nodes.map((node) => node.status ?? "expired"))];
+  const columns = [{ name: "Node", grow: true }, { name: "Status" }, { name: "Task", wide: true }, { name: "Type", wide: true }, { name: "Waits for", wide: true }, { name: "Items" }, { name: "Reason", wide: true, grow: true }];
+  return html`<div class="bar-above"><label class="filter"><span>Status</span><select value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">any</option>${statuses.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label></div>
+    <${Table} caption="Nodes of the run" columns=${columns} rows=${visible.map((node) => ({
+      key: node.id,
+      cells: [
+        html`<a href=${link("tasks", node.id)}><${Text}>${node.name}<//></a>`,
+        html`<${Status} status=${node.status} />`,
+        html`<${TaskLink} id=${node.id} />`,
+        html`<${Text}>${node.type}<//>`,
+        html`<span class="clip"><${Text}>${node.after.join(", ") || "–"}<//></span>`,
+        html`<${Items} items=${node.items} />`,
+        html`<span class="clip"><${Text}>${node.reason}<//></span>`,
+      ],
+    }))} />
+    ${visible.length < found.length && html`<button class="link" onClick=${() => setAll(true)}>${`${found.length - visible.length} more`}</button>`}`;
+}
+
+export function Run({ id }) {
+  const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
+  if (!data) {
+    return html`<h1 tabindex="-1">Run</h1>${[404, 422].includes(error?.status)
+      ? html`<${Empty} title="There is no such run."><${Text}>${error.message}<//><//>`
+      : html`<${Waiting} error=${error} />`}`;
+  }
+  const { run, result } = data;
+  const ended = run.nodes.filter((node) => FINAL.includes(node.status)).length;
+  return html`
+    <p class="crumbs"><a href="#/runs">Runs</a></p>
+    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${run.dag}<//></h1><${Status} status=${run.status} /><span class="push"></span><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
+    ${run.reason && html`<p class="lead"><${Text}>${run.reason}<//></p>`}
+    <${Card}><${Facts} facts=${[
+      ["Id", html`<span class="id">${shown(run.id)}</span>`],
+      ["Started", html`<${Time} at=${run.created} />`],
+      ["Ended", run.finished && html`<${Time} at=${run.finished} />`],
+      ["Took", run.finished && duration(between(run.created, run.finished))],
+      ["Nodes ended", `${number(ended)} of ${number(run.nodes.length)}`],
+    ]} /><//>
+    <${Card} title="Graph"><${Graph} nodes=${run.nodes} label=${`Graph of the run of ${run.dag}`} /><//>
+    <${Card} title="Nodes" note=${many(run.nodes.length, "node")} flush><${Nodes} nodes=${run.nodes} /><//>
+    ${result && html`<${Card} title="Result">${result.gone ? html`<p class="faint"><${Text}>${result.gone}<//></p>` : html`<${Tree} value=${result.value} label="Result" />`}<//>`}`;
+}

@@ -1,0 +1,135 @@
+// One task: what became of it, its attempts and errors, what it was given and what it returned.
+
+import { html, useState } from "../vendor/vendor.js";
+import { get, post, usePoll } from "./api.js";
+import { link } from "./route.js";
+import { between, duration, isRun, many, number, shown } from "./text.js";
+import { Button, Card, Empty, Facts, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+
+const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
+const AGAIN = ["failed", "cancelled"];
+
+async function fetched(id, signal) {
+  const path = `tasks/${encodeURIComponent(id)}`;
+  const task = await get(path, {}, signal);
+  if (task.status !== "succeeded") return { task, result: null };
+  try {
+    return { task, result: { value: (await get(`${path}/result`, {}, signal)).result } };
+  } catch (error) {
+    if (error.status === 0 || signal.aborted) throw error;
+    return { task, result: { gone: error.message } };
+  }
+}
+
+/** What happened when, oldest first. */
+function events(task) {
+  const list = [{ at: task.created, name: "submitted", shape: "queued", note: null }];
+  for (const error of task.errors) {
+    list.push({ at: error.started, name: `attempt ${error.attempt} began`, shape: "running", note: html`on <${Text}>${error.worker}<//>` });
+    list.push({ at: error.ended, name: `attempt ${error.attempt} went wrong`, shape: "failed", note: html`<${Text}>${error.type}<//>, after ${duration(between(error.started, error.ended))}` });
+  }
+  const seen = task.errors.some((error) => error.attempt === task.attempt);
+  if (task.started && !seen) {
+    list.push({ at: task.started, name: `attempt ${task.attempt} began`, shape: "running", note: task.worker && html`on <${Text}>${task.worker}<//>` });
+  }
+  if (task.status === "scheduled" && task.due) list.push({ at: task.due, name: "due", shape: "scheduled", note: task.reason && html`<${Text}>${task.reason}<//>` });
+  if (task.heartbeat && task.status === "running") list.push({ at: task.heartbeat, name: "last heartbeat", shape: "running", note: task.step && html`<${Text}>${task.step}<//>` });
+  list.sort((a, b) => new Date(a.at) - new Date(b.at));
+  if (task.finished) list.push({ at: task.finished, name: task.status, shape: task.status, note: task.reason && html`<${Text}>${task.reason}<//>` });
+  return list;
+}
+
+const Timeline = ({ task }) => html`<ol class="timeline">${events(task).map(
+  (event, index) => html`<li key=${index}><${Status} status=${event.shape} /><span class="event">${event.name}</span><${Time} at=${event.at} />${event.note && html`<span class="note">${event.note}</span>`}</li>`,
+)}</ol>`;
+
+function Progress({ task }) {
+  if (task.status !== "running") return null;
+  const percent = task.progress === null ? null : Math.round(task.progress * 100);
+  return html`<${Card} title="Progress" note=${task.heartbeat ? html`last heartbeat <${Time} at=${task.heartbeat} />` : "no heartbeat yet"}>
+    ${percent !== null ? html`<div class="progress"><progress max="100" value=${percent} aria-label="Progress"></progress><span class="tabular">${percent} %</span></div>` : html`<p class="faint">It has not said how far it is.</p>`}
+    ${task.step && html`<p><${Text}>${task.step}<//></p>`}
+  <//>`;
+}
+
+function Errors({ errors }) {
+  return html`<${Card} title="Errors" note=${many(errors.length, "attempt")}>
+    ${[...errors].reverse().map((error, index) => html`<details key=${error.attempt} class="error" open=${index === 0}>
+      <summary><span class="faint">attempt ${error.attempt}</span> <b><${Text}>${error.type}<//></b> <span class="clip"><${Text}>${error.message}<//></span></summary>
+      <pre tabindex="0"><bdi>${shown(error.traceback)}</bdi></pre>
+      <p class="faint"><${Time} at=${error.started} /> on <${Text}>${error.worker}<//>, ${duration(between(error.started, error.ended))}</p>
+    </details>`)}
+  <//>`;
+}
+
+function Result({ task, result }) {
+  if (task.status !== "succeeded") {
+    const why = FINAL.includes(task.status) ? `It ${task.status === "failed" ? "failed" : `was ${task.status}`}: there is none.` : "Not yet.";
+    return html`<p class="faint">${why}</p>`;
+  }
+  if (!result) return html`<p class="faint">Not loaded yet.</p>`;
+  if (result.gone) return html`<p class="faint"><${Text}>${result.gone}<//></p>`;
+  return html`<${Tree} value=${result.value} label="Result" />`;
+}
+
+function Actions({ task, refresh }) {
+  const path = `tasks/${encodeURIComponent(task.id)}`;
+  const cancel = async () => {
+    const text = task.status === "running" ? "Its worker is told to stop it." : "It will not start.";
+    if (!(await ask("Cancel this task?", text, "Cancel it"))) return;
+    await attempt(async () => ((await post(`${path}/cancel`)).cancelled ? "Cancelled" : "It had ended before"));
+    await refresh();
+  };
+  const again = async () => {
+    await attempt(() => post(`${path}/requeue`), "Queued again, with all its attempts");
+    await refresh();
+  };
+  return html`<div class="row">
+    ${!FINAL.includes(task.status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
+    ${AGAIN.includes(task.status) && !isRun(task.type) && html`<${Button} class="primary" onPress=${again}>Run again<//>`}
+  </div>`;
+}
+
+const arguments_ = (task) => (Object.keys(task.kwargs).length === 0 ? task.args : task.args.length === 0 ? task.kwargs : { args: task.args, kwargs: task.kwargs });
+
+export function Task({ id }) {
+  const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
+  if (!data) {
+    const advice = error?.status === 404 || error?.status === 422;
+    return html`<h1 tabindex="-1">Task</h1>${advice
+      ? html`<${Empty} title="There is no such task."><${Text}>${error.message}<//><//>`
+      : html`<${Waiting} error=${error} />`}`;
+  }
+  const { task, result } = data;
+  const none = !task.args.length && !Object.keys(task.kwargs).length;
+  const wait = between(task.due && task.due > task.created ? task.due : task.created, task.started);
+  return html`
+    <p class="crumbs"><a href=${link("tasks", null, { status: task.status })}>Tasks</a></p>
+    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${task.type}<//></h1><${Status} status=${task.status} liveness=${task.liveness} /><span class="push"></span>
+      ${isRun(task.type) && html`<a class="button" href=${link("runs", task.id)}>Show the run</a>`}<${Actions} task=${task} refresh=${refresh} /></div>
+    ${task.reason && html`<p class="lead"><${Text}>${task.reason}<//></p>`}
+    <${Card}><${Facts} facts=${[
+      ["Id", html`<span class="id">${shown(task.id)}</span>`],
+      ["Queue", html`<a href=${link("tasks", null, { status: "queued", queue: task.queue })}><${Text}>${task.queue}<//></a>`],
+      ["Priority", number(task.priority)],
+      ["Attempts", number(task.attempt)],
+      ["Crashes", task.crashes ? number(task.crashes) : null],
+      ["Put back", task.snoozes ? number(task.snoozes) : null],
+      ["Waited", task.started ? duration(Math.max(0, wait)) : null],
+      ["Ran", task.finished && task.started ? duration(between(task.started, task.finished)) : null],
+      ["Due", task.due && html`<${Time} at=${task.due} />`],
+      ["Start by", task.deadline && html`<${Time} at=${task.deadline} />`],
+      ["Unique key", task.unique_key && html`<${Text}>${task.unique_key}<//>`],
+      ["Worker", task.worker && html`<a href="#/workers"><${Text}>${task.worker}<//></a>`],
+    ]} /><//>
+    <${Progress} task=${task} />
+    <div class="columns">
+      <${Card} title="Arguments">${none ? html`<p class="faint">It was given none.</p>` : html`<${Tree} value=${arguments_(task)} label="Arguments" />`}<//>
+      <${Card} title="Result"><${Result} task=${task} result=${result} /><//>
+    </div>
+    ${task.errors.length > 0 && html`<${Errors} errors=${task.errors} />`}
+    <div class="columns">
+      <${Card} title="What happened"><${Timeline} task=${task} /><//>
+      ${Object.keys(task.headers).length > 0 && html`<${Card} title="Headers"><${Tree} value=${task.headers} label="Headers" /><//>`}
+    </div>`;
+}

@@ -1,0 +1,224 @@
+// Lists of tasks: by status, and dead letters.
+
+import { html, useEffect, useState } from "../vendor/vendor.js";
+import { each, get, post, usePoll } from "./api.js";
+import { change, link, route } from "./route.js";
+import { between, duration, isRun, many, number, shown } from "./text.js";
+import { Button, Card, Empty, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
+
+const LIMIT = 50;
+const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
+const COUNTED = { running: "running", queued: "queued", scheduled: "scheduled", failed: "dead" };
+
+// What each list says when it is empty.
+const NOTHING = {
+  running: ["Nothing runs.", "Tasks appear here while a worker executes them."],
+  queued: ["Nothing waits.", "Every task that was ready has been taken."],
+  scheduled: ["Nothing is scheduled.", "Tasks with a delay, and those that wait for their next attempt, appear here."],
+  failed: ["No task has failed for good.", "Those whose attempts are used up appear here and under Dead letters."],
+  succeeded: ["Nothing has succeeded lately.", "The most recent ones are listed, as long as their records are kept."],
+  cancelled: ["Nothing was cancelled lately.", "The most recent ones are listed, as long as their records are kept."],
+  skipped: ["Nothing was skipped lately.", "Nodes of runs whose condition did not hold appear here."],
+};
+
+/** Pages with cursors: which one is shown, and the way back. Other filters start from the first page. */
+function usePages(path, filters) {
+  const key = JSON.stringify([path, filters]);
+  const [place, setPlace] = useState({ key, trail: [] });
+  const trail = place.key === key ? place.trail : [];
+  const cursor = trail.at(-1) ?? null;
+  const poll = usePoll(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal));
+  return {
+    ...poll,
+    page: trail.length + 1,
+    next: poll.data?.cursor ? () => setPlace({ key, trail: [...trail, poll.data.cursor] }) : null,
+    back: trail.length ? () => setPlace({ key, trail: trail.slice(0, -1) }) : null,
+  };
+}
+
+const Pager = ({ pages }) =>
+  (pages.next || pages.back) &&
+  html`<nav class="pager" aria-label="Pages of the list">
+    <button disabled=${!pages.back} onClick=${pages.back}>Previous</button>
+    <span>Page ${pages.page}</span>
+    <button disabled=${!pages.next} onClick=${pages.next}>Next</button>
+  </nav>`;
+
+/** The filters by type and queue, which apply when typing pauses. */
+function Filters({ type, queue }) {
+  const [known, setKnown] = useState({ types: [], queues: [] });
+  const [typed, setTyped] = useState({ type, queue });
+  useEffect(() => {
+    Promise.all([get("task-types"), get("queues")]).then(
+      ([types, queues]) => setKnown({ types: types.task_types.map((one) => one.name), queues: queues.queues.map((one) => one.name) }),
+      () => {}, // they are only suggestions
+    );
+  }, []);
+  useEffect(() => setTyped({ type, queue }), [type, queue]);
+  useEffect(() => {
+    if (typed.type === type && typed.queue === queue) return undefined;
+    const timer = setTimeout(() => change(typed), 350);
+    return () => clearTimeout(timer);
+  }, [typed.type, typed.queue]);
+  const field = (name, label, list) => html`<label class="filter"><span>${label}</span>
+    <input value=${typed[name]} list=${`known-${name}`} placeholder="any" autocomplete="off" spellcheck="false" onInput=${(event) => setTyped({ ...typed, [name]: event.target.value.trim() })} />
+    <datalist id=${`known-${name}`}>${list.map((one) => html`<option key=${one} value=${one}></option>`)}</datalist></label>`;
+  return html`<div class="filters">${field("type", "Type", known.types)}${field("queue", "Queue", known.queues)}
+    ${(type || queue) && html`<button class="link" onClick=${() => change({ type: "", queue: "" })}>Clear</button>`}</div>`;
+}
+
+/** Which rows are chosen, of those that are there. */
+function useChoice(tasks, key) {
+  const [chosen, setChosen] = useState(new Set());
+  useEffect(() => setChosen(new Set()), [key]);
+  const here = tasks.filter((task) => chosen.has(task.id)).map((task) => task.id);
+  const toggle = (id) => {
+    const after = new Set(chosen);
+    if (!after.delete(id)) after.add(id);
+    setChosen(after);
+  };
+  const all = () => setChosen(here.length === tasks.length ? new Set() : new Set(tasks.map((task) => task.id)));
+  return { ids: here, has: (id) => chosen.has(id), toggle, all, clear: () => setChosen(new Set()) };
+}
+
+const home = (task) => (isRun(task.type) ? link("runs", task.id) : link("tasks", task.id));
+
+function when(task) {
+  if (task.finished) return html`<${Time} at=${task.finished} />`;
+  if (task.status === "scheduled") return html`<span class="faint">due</span> <${Time} at=${task.due} />`;
+  if (task.started) return html`<${Time} at=${task.started} />`;
+  return html`<${Time} at=${task.created} />`;
+}
+
+function detail(task) {
+  if (task.status === "running") {
+    const percent = task.progress === null ? "" : `${Math.round(task.progress * 100)} % `;
+    return html`<span>${percent}<${Text}>${task.step}<//></span>`;
+  }
+  if (task.error) return html`<span class="clip" title=${shown(task.error.message)}><b><${Text}>${task.error.type}<//></b> <${Text}>${task.error.message}<//></span>`;
+  return html`<span class="clip faint"><${Text}>${task.reason}<//></span>`;
+}
+
+function TaskTable({ caption, tasks, choice }) {
+  const every = tasks.length > 0 && choice.ids.length === tasks.length;
+  const columns = [
+    { name: "Choose", slim: true, head: html`<input type="checkbox" aria-label="Choose all on this page" checked=${every} onChange=${choice.all} />` },
+    { name: "Type", grow: true },
+    { name: "Task" },
+    { name: "Status" },
+    { name: "Queue", wide: true },
+    { name: "Attempt", end: true, wide: true },
+    { name: "Time", wide: true },
+    { name: "Took", end: true, wide: true },
+    { name: "Detail", wide: true, grow: true },
+  ];
+  return html`<${Table} caption=${caption} columns=${columns} rows=${tasks.map((task) => ({
+    key: task.id,
+    selected: choice.has(task.id),
+    cells: [
+      html`<input type="checkbox" aria-label=${`Choose task ${shown(task.id)}`} checked=${choice.has(task.id)} onChange=${() => choice.toggle(task.id)} />`,
+      html`<a href=${home(task)}><${Text}>${task.type}<//></a>`,
+      html`<${TaskLink} id=${task.id} />`,
+      html`<${Status} status=${task.status} liveness=${task.liveness} />`,
+      html`<${Text}>${task.queue}<//>`,
+      number(task.attempt),
+      when(task),
+      duration(between(task.started, task.finished)),
+      detail(task),
+    ],
+  }))} />`;
+}
+
+/** Do something to all that are chosen, and tell how it went. */
+async function inBulk(ids, action, done) {
+  const { done: count, errors } = await each(ids, action);
+  if (count) tell(`${many(count, "task")} ${done}`);
+  else if (!errors.length) tell(`No task ${done}: they had ended before`);
+  if (errors.length) tell(`${many(errors.length, "task")} not ${done}: ${errors[0].message}`, true);
+}
+
+const cancelled = async (id) => (await post(`tasks/${encodeURIComponent(id)}/cancel`)).cancelled;
+
+/** What can be done with those that are chosen. */
+function Bulk({ choice, status, refresh }) {
+  const { ids } = choice;
+  const after = async (work) => {
+    await work;
+    choice.clear();
+    await refresh();
+  };
+  const cancel = async () => {
+    if (await ask(`Cancel ${many(ids.length, "task")}?`, "Those that run are told to stop; those that wait never start.", "Cancel them")) {
+      await after(inBulk(ids, cancelled, "cancelled"));
+    }
+  };
+  const requeue = () => after(inBulk(ids, (id) => post(`tasks/${encodeURIComponent(id)}/requeue`), "queued again"));
+  const drop = async () => {
+    if (await ask(`Delete ${many(ids.length, "dead letter")} for good?`, "Their arguments and errors are lost.", "Delete them")) {
+      await after(attempt(async () => `${many((await post("dead-letters/drop", { ids })).dropped, "dead letter")} deleted`));
+    }
+  };
+  if (!ids.length) return html`<span class="faint">Choose tasks to ${["failed", "cancelled"].includes(status) ? "run them again" : "cancel them"}.</span>`;
+  return html`<div class="row" role="group" aria-label="With those that are chosen">
+    <strong class="tabular">${many(ids.length, "task")} chosen</strong>
+    ${["running", "queued", "scheduled"].includes(status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
+    ${["failed", "cancelled"].includes(status) && html`<${Button} onPress=${requeue}>Run again<//>`}
+    ${status === "failed" && html`<${Button} onPress=${drop}>Delete…<//>`}
+    <button class="link" onClick=${choice.clear}>Clear</button>
+  </div>`;
+}
+
+const ENDED = ["succeeded", "cancelled", "skipped"];
+
+function List({ pages, status, filtered }) {
+  const tasks = pages.data?.tasks ?? [];
+  const choice = useChoice(tasks, status);
+  if (!pages.data) return html`<${Waiting} error=${pages.error} />`;
+  const [title, advice] = NOTHING[status];
+  if (!tasks.length) {
+    const found = filtered ? ["Nothing matches the filter.", "Clear it, or choose another status."] : [title, advice];
+    const more = pages.next ? "This page has none; there may be more on the next." : found[1];
+    return html`<${Empty} title=${found[0]}>${more}<//><${Pager} pages=${pages} />`;
+  }
+  const listed = ENDED.includes(status) ? "Only the most recent ones are listed." : "";
+  return html`<div class="bar-above">${ENDED.includes(status) && status !== "cancelled" ? html`<span class="faint">${listed}</span>` : html`<${Bulk} choice=${choice} status=${status} refresh=${pages.refresh} />`}</div>
+    <${TaskTable} caption=${`Tasks that are ${status}`} tasks=${tasks} choice=${choice} /><${Pager} pages=${pages} />`;
+}
+
+export function Tasks() {
+  const { status: wanted = "running", type = "", queue = "" } = route.value.query;
+  const status = STATUSES.includes(wanted) ? wanted : "running";
+  const pages = usePages("tasks", { status, type, queue });
+  const { data: stats } = usePoll("counts", (signal) => get("stats", { minutes: 1 }, signal));
+  return html`<h1 tabindex="-1">Tasks</h1>
+    <nav class="tabs" aria-label="Status"><ul>${STATUSES.map((one) => {
+      const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;
+      return html`<li key=${one}><a href=${link("tasks", null, { status: one, type, queue })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
+    })}</ul></nav>
+    <${Filters} type=${type} queue=${queue} />
+    <${Card} flush><${List} pages=${pages} status=${status} filtered=${Boolean(type || queue)} /><//>`;
+}
+
+export function DeadLetters() {
+  const { type = "", queue = "" } = route.value.query;
+  const pages = usePages("dead-letters", { type, queue });
+  const filtered = Boolean(type || queue);
+  const which = filtered ? { ...(type && { type }), ...(queue && { queue }) } : { all: true };
+  const words = filtered ? "all that match the filter" : "all dead letters";
+  const requeue = async () => {
+    if (!(await ask(`Run ${words} again?`, "Up to 1,000 at a time get a new life with all their attempts.", "Run them again"))) return;
+    await attempt(async () => `${many((await post("dead-letters/requeue", which)).requeued, "task")} queued again`);
+    await pages.refresh();
+  };
+  const drop = async () => {
+    if (!(await ask(`Delete ${words} for good?`, "Their arguments and errors are lost.", "Delete them"))) return;
+    await attempt(async () => `${many((await post("dead-letters/drop", which)).dropped, "dead letter")} deleted`);
+    await pages.refresh();
+  };
+  const any = pages.data?.tasks.length > 0;
+  return html`<h1 tabindex="-1">Dead letters</h1>
+    <p class="lead">Tasks that failed for good, the newest first. Find out why, then run them again or delete them.</p>
+    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>
+      ${any && html`<${Button} onPress=${requeue}>${filtered ? "Run all that match again…" : "Run all again…"}<//><${Button} onPress=${drop}>${filtered ? "Delete all that match…" : "Delete all…"}<//>`}</div>
+    <${Card} flush><${List} pages=${pages} status="failed" filtered=${filtered} /><//>`;
+}

@@ -1,0 +1,95 @@
+// Workers: their slots, and what they run.
+
+import { html } from "../vendor/vendor.js";
+import { get, usePoll } from "./api.js";
+import { between, duration, many, number, shown } from "./text.js";
+import { Card, Empty, Facts, Status, Table, TaskLink, Text, Time, Waiting } from "./ui.js";
+
+const SILENT = 10;
+
+function state(worker) {
+  if (worker.silent_seconds > SILENT) return html`<span class="state bad"><span aria-hidden="true">✕</span> silent for ${duration(worker.silent_seconds)}</span>`;
+  if (worker.facts.stopping === "1") return html`<span class="state warn"><span aria-hidden="true">❚❚</span> stopping</span>`;
+  return html`<span class="state good"><span aria-hidden="true">●</span> alive</span>`;
+}
+
+function count(text) {
+  const value = Number(text);
+  return Number.isFinite(value) ? value : 0;
+}
+
+function Slots({ worker }) {
+  const all = count(worker.facts.concurrency);
+  const busy = Math.min(count(worker.facts.running), all || Infinity);
+  return html`<span class="slots"><span class="tabular">${number(busy)} / ${number(all)}</span><meter min="0" max=${all || 1} value=${busy} aria-label=${`${busy} of ${all} slots busy`}></meter></span>`;
+}
+
+const named = (worker) => worker.facts.name || worker.id;
+
+export function WorkerTable({ workers, brief = false }) {
+  if (!workers.length) return html`<${Empty} title="No worker is there.">Start one with <code>jobbers worker your_module</code>; until then tasks wait in their queues.<//>`;
+  const columns = [{ name: "Worker", grow: true }, { name: "State" }, { name: "Slots busy" }, ...(brief ? [] : [{ name: "Finished", end: true, wide: true }, { name: "Queues", wide: true }])];
+  return html`<${Table} caption="Workers" columns=${columns} rows=${workers.map((worker) => ({
+    key: worker.id,
+    cells: [
+      html`<a href="#/workers"><${Text}>${named(worker)}<//></a>`,
+      state(worker),
+      html`<${Slots} worker=${worker} />`,
+      ...(brief ? [] : [number(count(worker.facts.finished)), html`<${Text}>${worker.facts.queues}<//>`]),
+    ],
+  }))} />`;
+}
+
+function Running({ tasks, now }) {
+  if (!tasks.length) return html`<p class="faint">It runs nothing at the moment.</p>`;
+  return html`<${Table} caption="What it runs"
+    columns=${[{ name: "Task" }, { name: "Type", grow: true }, { name: "Status", wide: true }, { name: "Step", wide: true }, { name: "For", end: true }]}
+    rows=${tasks.slice(0, 50).map((task) => ({
+      key: task.id,
+      cells: [
+        html`<${TaskLink} id=${task.id} />`,
+        html`<${Text}>${task.type}<//>`,
+        html`<${Status} status=${task.status} liveness=${task.liveness} />`,
+        html`<${Text}>${task.step}<//>${task.progress !== null ? ` ${Math.round(task.progress * 100)} %` : ""}`,
+        duration(Math.max(0, between(task.started, now) ?? 0)),
+      ],
+    }))} />${tasks.length > 50 && html`<p class="faint">and ${tasks.length - 50} more</p>`}`;
+}
+
+function since(worker) {
+  const seconds = count(worker.facts.started);
+  return seconds ? html`<${Time} at=${new Date(seconds * 1000).toISOString()} />` : null;
+}
+
+function Worker({ worker, tasks }) {
+  const { facts } = worker;
+  return html`<${Card} title=${html`<${Text}>${named(worker)}<//>`} actions=${state(worker)}>
+    <${Facts} facts=${[
+      ["Slots busy", html`<${Slots} worker=${worker} />`],
+      ["Finished", number(count(facts.finished))],
+      ["Refused", count(facts.refused) ? html`<span title="Completions that came too late: another worker had taken over">${number(count(facts.refused))}</span>` : null],
+      ["Queues", facts.queues && html`<${Text}>${facts.queues.split(",").join(", ")}<//>`],
+      ["Role", facts.role && html`<${Text}>${facts.role}<//>`],
+      ["Host", facts.host && html`<${Text}>${facts.host}<//>`],
+      ["Process", facts.pid && shown(facts.pid)],
+      ["Since", since(worker)],
+      ["Last seen", html`<${Time} at=${worker.seen} />`],
+      ["Id", html`<span class="id">${shown(worker.id)}</span>`],
+    ]} />
+    <${Running} tasks=${tasks} now=${worker.seen} />
+  <//>`;
+}
+
+export function Workers() {
+  const { data, error } = usePoll("workers", async (signal) => {
+    const [workers, running] = await Promise.all([get("workers", {}, signal), get("tasks", { status: "running", limit: 500 }, signal)]);
+    return { workers: workers.workers, tasks: running.tasks };
+  });
+  if (!data) return html`<h1 tabindex="-1">Workers</h1><${Waiting} error=${error} />`;
+  const { workers, tasks } = data;
+  return html`<h1 tabindex="-1">Workers</h1>
+    <p class="lead">${workers.length ? `${many(workers.length, "worker")}, ${many(tasks.length, "task")} under way.` : ""}</p>
+    ${workers.length
+      ? workers.map((worker) => html`<${Worker} key=${worker.id} worker=${worker} tasks=${tasks.filter((task) => task.worker === worker.id)} />`)
+      : html`<${Card} flush><${WorkerTable} workers=${workers} /><//>`}`;
+}
