@@ -3,7 +3,7 @@
 import { html, render, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
-import { Empty, Question, Toasts } from "./ui.js";
+import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Dags } from "./dags.js";
 import { DeadLetters, Tasks } from "./tasks.js";
 import { Overview } from "./overview.js";
@@ -36,7 +36,7 @@ function view({ page, name }) {
     case "dags": return html`<${Dags} name=${name} />`;
     case "types": return html`<${TaskTypes} name=${name} />`;
     case "workers": return html`<${Workers} />`;
-    default: return html`<h1 tabindex="-1">Nothing here</h1><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;
+    default: return html`<${Heading}>Nothing here<//><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;
   }
 }
 
@@ -53,9 +53,9 @@ function choose(wanted) {
   }
 }
 
-const Theme = () => html`<label class="theme"><span class="hidden">Theme</span>
+const Theme = () => html`<label class="theme"><span class="theme-name">Theme</span>
   <select value=${theme.value} onChange=${(event) => choose(event.target.value)}>
-    <option value="auto">Theme: system</option><option value="light">Theme: light</option><option value="dark">Theme: dark</option>
+    <option value="auto">Auto</option><option value="light">Light</option><option value="dark">Dark</option>
   </select></label>`;
 
 function Find() {
@@ -92,18 +92,19 @@ function Connection() {
 }
 
 function App() {
-  const { page, name } = route.value;
+  const { page, name, query } = route.value;
   const main = useRef(null);
   const first = useRef(true);
   useEffect(() => {
-    const heading = main.current.querySelector("h1");
-    document.title = heading ? `${heading.textContent} · Jobbers` : "Jobbers";
     if (!first.current) {
-      heading?.focus({ preventScroll: true });
+      arrive(main.current);
       scrollTo(0, 0);
     }
     first.current = false;
   }, [page, name]);
+  useEffect(() => {
+    for (const current of document.querySelectorAll("nav [aria-current]")) current.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [page, query.status]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the content</a>
     <div class="frame">

@@ -6,7 +6,7 @@ import { Field, read } from "./form.js";
 import { Graph } from "./graph.js";
 import { go, link } from "./route.js";
 import { many, shown } from "./text.js";
-import { Button, Card, Empty, Table, Text, Waiting } from "./ui.js";
+import { Button, Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
 
 const RARELY = 30_000;
 const ANYTHING = { kind: "json", hint: "JSON; put text in quotes" };
@@ -53,7 +53,7 @@ function Start({ dag }) {
 function One({ dag }) {
   return html`
     <p class="crumbs"><a href="#/dags">DAGs</a></p>
-    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${dag.name}<//></h1><span class="push"></span><a class="button" href=${link("runs", null, { dag: dag.name })}>Its runs</a></div>
+    <div class="row wrap title"><${Heading}><${Text}>${dag.name}<//><//><span class="push"></span><a class="button" href=${link("runs", null, { dag: dag.name })}>Its runs</a></div>
     <${Card} title="Graph" note=${many(dag.nodes.length, "node")}><${Graph} nodes=${dag.nodes} label=${`Graph of ${dag.name}`} /><//>
     <div class="columns">
       <${Card} title="Start a run"><${Start} key=${dag.name} dag=${dag} /><//>
@@ -64,13 +64,13 @@ function One({ dag }) {
 
 export function Dags({ name }) {
   const { data, error } = usePoll("dags", (signal) => get("dags", {}, signal), { every: RARELY });
-  if (!data) return html`<h1 tabindex="-1">DAGs</h1><${Waiting} error=${error} />`;
+  if (!data) return html`<${Heading}>DAGs<//><${Waiting} error=${error} />`;
   if (name !== null) {
     const dag = data.dags.find((one) => one.name === name);
     if (dag) return html`<${One} dag=${dag} />`;
-    return html`<h1 tabindex="-1">DAGs</h1><${Empty} title="There is no such graph."><bdi>${shown(name)}</bdi> is not one of this app's: see <a href="#/dags">all of them</a>.<//>`;
+    return html`<${Heading}>DAGs<//><${Empty} title="There is no such graph."><bdi>${shown(name)}</bdi> is not one of this app's: see <a href="#/dags">all of them</a>.<//>`;
   }
-  return html`<h1 tabindex="-1">DAGs</h1><p class="lead">Named graphs of tasks. Choose one to look at it or to start a run.</p>
+  return html`<${Heading}>DAGs<//><p class="lead">Named graphs of tasks. Choose one to look at it or to start a run.</p>
     <${Card} flush>${data.dags.length
       ? html`<${Table} caption="Graphs" columns=${[{ name: "Graph", grow: true }, { name: "Parameters", wide: true, grow: true }, { name: "Nodes", end: true }, { name: "Runs", end: true }]}
           rows=${data.dags.map((dag) => ({

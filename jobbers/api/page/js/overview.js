@@ -4,7 +4,7 @@ import { html, useRef, useState } from "../vendor/vendor.js";
 import { get, usePoll } from "./api.js";
 import { link } from "./route.js";
 import { clock, duration, many, number, shown } from "./text.js";
-import { Card, Empty, Table, Text, Waiting } from "./ui.js";
+import { Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
 import { QueueTable } from "./queues.js";
 import { WorkerTable } from "./workers.js";
 
@@ -97,7 +97,7 @@ export function Overview() {
   const { data, error, types } = useHour();
   const queues = usePoll("queues", (signal) => get("queues", {}, signal));
   const workers = usePoll("workers", (signal) => get("workers", {}, signal));
-  if (!data) return html`<h1 tabindex="-1">Overview</h1><${Waiting} error=${error} />`;
+  if (!data) return html`<${Heading}>Overview<//><${Waiting} error=${error} />`;
   const minutes = data.minutes.map((one) => ({ ...one, bands: banded(one.outcomes) }));
   const done = sum(minutes, "succeeded");
   const failed = sum(minutes, "failed");
@@ -106,7 +106,7 @@ export function Overview() {
   const oldest = Math.max(0, ...(queues.data?.queues ?? []).map((queue) => queue.oldest_seconds));
   const { counts } = data;
   return html`
-    <h1 tabindex="-1">Overview</h1>
+    <${Heading}>Overview<//>
     <div class="numbers">
       <${Number} name="Queued" value=${number(counts.queued)} note=${oldest ? `oldest ${duration(oldest)}` : "nothing waits"} to=${link("tasks", null, { status: "queued" })} />
       <${Number} name="Running" value=${number(counts.running)} note=${workers.data ? `on ${many(workers.data.workers.length, "worker")}` : ""} to=${link("tasks", null, { status: "running" })} />

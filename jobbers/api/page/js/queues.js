@@ -4,7 +4,7 @@ import { html } from "../vendor/vendor.js";
 import { get, post, usePoll } from "./api.js";
 import { link } from "./route.js";
 import { duration, number, shown } from "./text.js";
-import { Button, Card, Empty, Table, Text, Waiting, attempt } from "./ui.js";
+import { Button, Card, Empty, Heading, Table, Text, Waiting, attempt } from "./ui.js";
 
 function Pause({ queue, refresh }) {
   const verb = queue.paused ? "resume" : "pause";
@@ -49,7 +49,7 @@ export function QueueTable({ queues, refresh, brief = false }) {
 
 export function Queues() {
   const { data, error, refresh } = usePoll("queues", (signal) => get("queues", {}, signal));
-  return html`<h1 tabindex="-1">Queues</h1>
+  return html`<${Heading}>Queues<//>
     <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits.</p>
     <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;
 }

@@ -5,7 +5,7 @@ import { get, post, usePoll } from "./api.js";
 import { Graph } from "./graph.js";
 import { link, route } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
 const ROWS = 200;
@@ -27,7 +27,7 @@ export function Runs() {
       html`<span class="clip"><${Text}>${run.reason}<//></span>`,
     ],
   }));
-  return html`<h1 tabindex="-1">Runs</h1>
+  return html`<${Heading}>Runs<//>
     <p class="lead">${dag ? html`The latest runs of <b><${Text}>${dag}<//></b>. <a href="#/runs">All graphs</a>` : "The latest runs of graphs, chains and groups. A run is blocked until its tasks have ended."}</p>
     <${Card} flush>${!data
       ? html`<${Waiting} error=${error} />`
@@ -97,7 +97,7 @@ function Nodes({ nodes }) {
 export function Run({ id }) {
   const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
   if (!data) {
-    return html`<h1 tabindex="-1">Run</h1>${[404, 422].includes(error?.status)
+    return html`<${Heading}>Run<//>${[404, 422].includes(error?.status)
       ? html`<${Empty} title="There is no such run."><${Text}>${error.message}<//><//>`
       : html`<${Waiting} error=${error} />`}`;
   }
@@ -105,7 +105,7 @@ export function Run({ id }) {
   const ended = run.nodes.filter((node) => FINAL.includes(node.status)).length;
   return html`
     <p class="crumbs"><a href="#/runs">Runs</a></p>
-    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${run.dag}<//></h1><${Status} status=${run.status} /><span class="push"></span><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
+    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} /><span class="push"></span><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
     ${run.reason && html`<p class="lead"><${Text}>${run.reason}<//></p>`}
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(run.id)}</span>`],

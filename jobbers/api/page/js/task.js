@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/vendor.js";
 import { get, post, usePoll } from "./api.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
 const AGAIN = ["failed", "cancelled"];
@@ -96,7 +96,7 @@ export function Task({ id }) {
   const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
   if (!data) {
     const advice = error?.status === 404 || error?.status === 422;
-    return html`<h1 tabindex="-1">Task</h1>${advice
+    return html`<${Heading}>Task<//>${advice
       ? html`<${Empty} title="There is no such task."><${Text}>${error.message}<//><//>`
       : html`<${Waiting} error=${error} />`}`;
   }
@@ -105,7 +105,7 @@ export function Task({ id }) {
   const wait = between(task.due && task.due > task.created ? task.due : task.created, task.started);
   return html`
     <p class="crumbs"><a href=${link("tasks", null, { status: task.status })}>Tasks</a></p>
-    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${task.type}<//></h1><${Status} status=${task.status} liveness=${task.liveness} /><span class="push"></span>
+    <div class="row wrap title"><${Heading}><${Text}>${task.type}<//><//><${Status} status=${task.status} liveness=${task.liveness} /><span class="push"></span>
       ${isRun(task.type) && html`<a class="button" href=${link("runs", task.id)}>Show the run</a>`}<${Actions} task=${task} refresh=${refresh} /></div>
     ${task.reason && html`<p class="lead"><${Text}>${task.reason}<//></p>`}
     <${Card}><${Facts} facts=${[

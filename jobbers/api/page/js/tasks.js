@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../vendor/vendor.js";
 import { each, get, post, usePoll } from "./api.js";
 import { change, link, route } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
+import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
 
 const LIMIT = 50;
 const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
@@ -117,7 +117,7 @@ function TaskTable({ caption, tasks, choice }) {
     selected: choice.has(task.id),
     cells: [
       html`<input type="checkbox" aria-label=${`Choose task ${shown(task.id)}`} checked=${choice.has(task.id)} onChange=${() => choice.toggle(task.id)} />`,
-      html`<a href=${home(task)}><${Text}>${task.type}<//></a>`,
+      html`<a href=${home(task)}><${Text}>${task.type}<//></a>${task.error && html`<span class="narrow clip faint"><${Text}>${task.error.type}<//>: <${Text}>${task.error.message}<//></span>`}`,
       html`<${TaskLink} id=${task.id} />`,
       html`<${Status} status=${task.status} liveness=${task.liveness} />`,
       html`<${Text}>${task.queue}<//>`,
@@ -140,8 +140,9 @@ async function inBulk(ids, action, done) {
 const cancelled = async (id) => (await post(`tasks/${encodeURIComponent(id)}/cancel`)).cancelled;
 
 /** What can be done with those that are chosen. */
-function Bulk({ choice, status, refresh }) {
+function Bulk({ choice, tasks, status, refresh }) {
   const { ids } = choice;
+  const runs = new Set(tasks.filter((task) => isRun(task.type)).map((task) => task.id));
   const after = async (work) => {
     await work;
     choice.clear();
@@ -152,7 +153,7 @@ function Bulk({ choice, status, refresh }) {
       await after(inBulk(ids, cancelled, "cancelled"));
     }
   };
-  const requeue = () => after(inBulk(ids, (id) => post(`tasks/${encodeURIComponent(id)}/requeue`), "queued again"));
+  const requeue = () => after(inBulk(ids, (id) => post(runs.has(id) ? `runs/${encodeURIComponent(id)}/retry` : `tasks/${encodeURIComponent(id)}/requeue`), "queued again"));
   const drop = async () => {
     if (await ask(`Delete ${many(ids.length, "dead letter")} for good?`, "Their arguments and errors are lost.", "Delete them")) {
       await after(attempt(async () => `${many((await post("dead-letters/drop", { ids })).dropped, "dead letter")} deleted`));
@@ -181,7 +182,7 @@ function List({ pages, status, filtered }) {
     return html`<${Empty} title=${found[0]}>${more}<//><${Pager} pages=${pages} />`;
   }
   const listed = ENDED.includes(status) ? "Only the most recent ones are listed." : "";
-  return html`<div class="bar-above">${ENDED.includes(status) && status !== "cancelled" ? html`<span class="faint">${listed}</span>` : html`<${Bulk} choice=${choice} status=${status} refresh=${pages.refresh} />`}</div>
+  return html`<div class="bar-above">${ENDED.includes(status) && status !== "cancelled" ? html`<span class="faint">${listed}</span>` : html`<${Bulk} choice=${choice} tasks=${tasks} status=${status} refresh=${pages.refresh} />`}</div>
     <${TaskTable} caption=${`Tasks that are ${status}`} tasks=${tasks} choice=${choice} /><${Pager} pages=${pages} />`;
 }
 
@@ -190,7 +191,7 @@ export function Tasks() {
   const status = STATUSES.includes(wanted) ? wanted : "running";
   const pages = usePages("tasks", { status, type, queue });
   const { data: stats } = usePoll("counts", (signal) => get("stats", { minutes: 1 }, signal));
-  return html`<h1 tabindex="-1">Tasks</h1>
+  return html`<${Heading}>Tasks<//>
     <nav class="tabs" aria-label="Status"><ul>${STATUSES.map((one) => {
       const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;
       return html`<li key=${one}><a href=${link("tasks", null, { status: one, type, queue })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
@@ -206,7 +207,7 @@ export function DeadLetters() {
   const which = filtered ? { ...(type && { type }), ...(queue && { queue }) } : { all: true };
   const words = filtered ? "all that match the filter" : "all dead letters";
   const requeue = async () => {
-    if (!(await ask(`Run ${words} again?`, "Up to 1,000 at a time get a new life with all their attempts.", "Run them again"))) return;
+    if (!(await ask(`Run ${words} again?`, "Up to 1,000 at a time get a new life with all their attempts. Runs are repeated one by one, from their own pages.", "Run them again"))) return;
     await attempt(async () => `${many((await post("dead-letters/requeue", which)).requeued, "task")} queued again`);
     await pages.refresh();
   };
@@ -216,7 +217,7 @@ export function DeadLetters() {
     await pages.refresh();
   };
   const any = pages.data?.tasks.length > 0;
-  return html`<h1 tabindex="-1">Dead letters</h1>
+  return html`<${Heading}>Dead letters<//>
     <p class="lead">Tasks that failed for good, the newest first. Find out why, then run them again or delete them.</p>
     <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>
       ${any && html`<${Button} onPress=${requeue}>${filtered ? "Run all that match again…" : "Run all again…"}<//><${Button} onPress=${drop}>${filtered ? "Delete all that match…" : "Delete all…"}<//>`}</div>

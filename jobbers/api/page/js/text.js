@@ -18,10 +18,12 @@ export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   const two = (value) => String(Math.floor(value)).padStart(2, "0");
   if (seconds < 0.9995) return `${Math.max(0, Math.round(seconds * 1000))} ms`;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${two((seconds % 3600) / 60)} m`;
-  return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+  if (seconds < 60) return `${seconds < 10 && seconds % 1 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const pair = (large, size, rest) => (rest === null ? `${large} ${size}` : `${large} ${size} ${rest}`);
+  const part = (value, unit) => (Math.floor(value) ? `${two(value)} ${unit}` : null);
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), "m", part(seconds % 60, "s"));
+  if (seconds < 86400) return pair(Math.floor(seconds / 3600), "h", part((seconds % 3600) / 60, "m"));
+  return pair(Math.floor(seconds / 86400), "d", part((seconds % 86400) / 3600, "h"));
 }
 
 /** Seconds between two ISO times, or null. */

@@ -5,7 +5,7 @@ import { get, post, usePoll } from "./api.js";
 import { Field, describe, read } from "./form.js";
 import { link } from "./route.js";
 import { duration, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Table, TaskLink, Text, Tree, Waiting } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Tree, Waiting } from "./ui.js";
 
 const RARELY = 30_000;
 // What was typed, by task type: it outlives errors and a look elsewhere.
@@ -115,7 +115,7 @@ function policyFacts({ policy }) {
 function One({ type }) {
   return html`
     <p class="crumbs"><a href="#/types">Task types</a></p>
-    <div class="row wrap title"><h1 tabindex="-1"><${Text}>${type.name}<//></h1><span class="push"></span><a class="button" href=${link("tasks", null, { status: "running", type: type.name })}>Its tasks</a></div>
+    <div class="row wrap title"><${Heading}><${Text}>${type.name}<//><//><span class="push"></span><a class="button" href=${link("tasks", null, { status: "running", type: type.name })}>Its tasks</a></div>
     ${type.description && html`<p class="lead pre"><${Text}>${type.description}<//></p>`}
     <div class="columns">
       <${Card} title="Submit">${type.parameters ? html`<${Submit} key=${type.name} type=${type} />` : html`<p class="faint">Its annotations cannot be resolved, so there is no form for it.</p>`}<//>
@@ -145,9 +145,9 @@ function List({ types }) {
 
 export function TaskTypes({ name }) {
   const { data, error } = usePoll("types", (signal) => get("task-types", {}, signal), { every: RARELY });
-  if (!data) return html`<h1 tabindex="-1">Task types</h1><${Waiting} error=${error} />`;
-  if (name === null) return html`<h1 tabindex="-1">Task types</h1><p class="lead">What the app of this service can run. Choose one to submit a task.</p><${Card} flush><${List} types=${data.task_types} /><//>`;
+  if (!data) return html`<${Heading}>Task types<//><${Waiting} error=${error} />`;
+  if (name === null) return html`<${Heading}>Task types<//><p class="lead">What the app of this service can run. Choose one to submit a task.</p><${Card} flush><${List} types=${data.task_types} /><//>`;
   const type = data.task_types.find((one) => one.name === name);
-  if (!type) return html`<h1 tabindex="-1">Task types</h1><${Empty} title="There is no such task type."><bdi>${shown(name)}</bdi> is not one of this app's: see <a href="#/types">all of them</a>.<//>`;
+  if (!type) return html`<${Heading}>Task types<//><${Empty} title="There is no such task type."><bdi>${shown(name)}</bdi> is not one of this app's: see <a href="#/types">all of them</a>.<//>`;
   return html`<${One} type=${type} />`;
 }

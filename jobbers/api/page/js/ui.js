@@ -37,6 +37,26 @@ export function Time({ at }) {
 /** Text that others wrote. */
 export const Text = ({ children }) => html`<bdi>${shown(children ?? "")}</bdi>`;
 
+let arrived = false;
+
+/** Somebody went to another page: its heading takes the focus, so that a screen reader says where one is. */
+export function arrive(main) {
+  arrived = true;
+  main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/** The heading of a page, which names the tab. When it takes the place of one that had the focus, it takes that, too. */
+export function Heading({ children }) {
+  const heading = useRef(null);
+  useEffect(() => {
+    document.title = `${heading.current.textContent} · Jobbers`;
+  });
+  useEffect(() => {
+    if (arrived && document.activeElement === document.body) heading.current.focus({ preventScroll: true });
+  }, []);
+  return html`<h1 ref=${heading} tabindex="-1">${children}</h1>`;
+}
+
 export const TaskLink = ({ id }) => html`<a class="id" href=${link("tasks", id)} title=${shown(id)}>${shown(id)}</a>`;
 
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p><p>${children}</p></div>`;

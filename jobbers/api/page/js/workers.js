@@ -3,7 +3,7 @@
 import { html } from "../vendor/vendor.js";
 import { get, usePoll } from "./api.js";
 import { between, duration, many, number, shown } from "./text.js";
-import { Card, Empty, Facts, Status, Table, TaskLink, Text, Time, Waiting } from "./ui.js";
+import { Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiting } from "./ui.js";
 
 const SILENT = 10;
 
@@ -85,9 +85,9 @@ export function Workers() {
     const [workers, running] = await Promise.all([get("workers", {}, signal), get("tasks", { status: "running", limit: 500 }, signal)]);
     return { workers: workers.workers, tasks: running.tasks };
   });
-  if (!data) return html`<h1 tabindex="-1">Workers</h1><${Waiting} error=${error} />`;
+  if (!data) return html`<${Heading}>Workers<//><${Waiting} error=${error} />`;
   const { workers, tasks } = data;
-  return html`<h1 tabindex="-1">Workers</h1>
+  return html`<${Heading}>Workers<//>
     <p class="lead">${workers.length ? `${many(workers.length, "worker")}, ${many(tasks.length, "task")} under way.` : ""}</p>
     ${workers.length
       ? workers.map((worker) => html`<${Worker} key=${worker.id} worker=${worker} tasks=${tasks.filter((task) => task.worker === worker.id)} />`)

@@ -1,0 +1,119 @@
+"""The files of the admin page, as they are served and as they are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import Depends, FastAPI, HTTPException
+
+from jobbers import Jobbers
+from jobbers.api import create_app, page_router, router
+from jobbers.api.routes.page import ROOT
+from tests.api.support import call
+
+FILES = sorted(path for path in ROOT.rglob("*") if path.suffix in (".css", ".html", ".js", ".svg"))
+OWN = [path for path in FILES if path.parent.name != "vendor"]
+
+
+@pytest.fixture
+async def admin(app: Jobbers) -> AsyncIterator[httpx2.AsyncClient]:
+    async with call(create_app(app)) as client:
+        client.base_url = httpx2.URL("http://api.test/")
+        yield client
+
+
+async def test_every_file_comes_with_its_type_and_the_policy(admin: httpx2.AsyncClient) -> None:
+    for path in FILES:
+        answer = await admin.get(f"admin/{path.relative_to(ROOT).as_posix()}")
+        assert (answer.status_code, answer.content) == (200, path.read_bytes())
+        kinds = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+        assert answer.headers["content-type"].startswith(kinds[path.suffix])
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_page_is_led_to_by_a_relative_address(admin: httpx2.AsyncClient) -> None:
+    answer = await admin.get("admin")
+    assert (answer.status_code, answer.headers["location"]) == (307, "admin/")
+    assert (await admin.get("admin/")).content == (ROOT / "index.html").read_bytes()
+
+
+async def test_what_is_known_is_not_sent_again(admin: httpx2.AsyncClient) -> None:
+    tag = (await admin.get("admin/style.css")).headers["etag"]
+    answer = await admin.get("admin/style.css", headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert (await admin.get("admin/style.css", headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing.js",
+        "../app.py",
+        "%2e%2e/app.py",
+        "..%2fapp.py",
+        "vendor/README.md",
+        "vendor/package.json",
+        "js",
+        "js/",
+    ],
+)
+async def test_nothing_else_is_served(admin: httpx2.AsyncClient, name: str) -> None:
+    assert (await admin.get(f"admin/{name}")).status_code == 404
+
+
+async def test_it_works_below_a_prefix_behind_a_login(app: Jobbers) -> None:
+    def login(token: str = "") -> None:
+        if token != "right":
+            raise HTTPException(401)
+
+    own = FastAPI()
+    own.include_router(router(app), prefix="/jobs", dependencies=[Depends(login)])
+    own.include_router(page_router(), prefix="/jobs", dependencies=[Depends(login)])
+    async with call(own) as client:
+        client.base_url = httpx2.URL("http://api.test/")
+        assert (await client.get("jobs/admin/")).status_code == 401
+        assert (await client.get("jobs/admin/?token=right")).status_code == 200
+        assert (await client.get("jobs/admin?token=right")).headers["location"] == "admin/"
+
+
+def test_addresses_are_relative() -> None:
+    for path in OWN:
+        source = path.read_text()
+        assert not re.findall(
+            r"""(?:src|href|url|from|import|fetch)[=( ]*["'](?:/|https?:)[^"']*""", source
+        ), path.name
+
+
+def test_nothing_makes_markup_or_code_out_of_text() -> None:
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|createContextualFragment"
+    for path in OWN:
+        assert not re.findall(ways, path.read_text()), path.name
+    index = (ROOT / "index.html").read_text()
+    assert not re.findall(r"\son\w+=|style=|<style|<script(?![^>]*\ssrc=)", index)
+
+
+def test_what_came_from_npm_is_what_was_checked() -> None:
+    vendor = ROOT / "vendor"
+    for line in (vendor / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest, (
+            f"{name} changed: make vendor"
+        )
+    said = (vendor / "README.md").read_text()
+    packages = json.loads((vendor / "package.json").read_text())
+    for name, version in (packages["dependencies"] | packages["devDependencies"]).items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
+        assert re.search(rf"\| {re.escape(name)}[^|]*\| {re.escape(version)} \|", said), name
+    locked = json.loads((vendor / "package-lock.json").read_text())["packages"]
+    assert all("integrity" in package for name, package in locked.items() if name)
+    assert Path(vendor / "LICENSES.txt").read_text().count("====") >= 4

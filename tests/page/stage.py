@@ -1,0 +1,136 @@
+"""An app with a worker and the API, and a browser's page on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from jobbers import Jobbers, Retry, current_task
+from jobbers.api.server import serve
+from jobbers.testing import running_worker
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, ConsoleMessage, Page
+
+SECONDS = 15_000
+"""How long a page may take to show something, in ms: machines are slow at times."""
+
+
+def make_app(url: str, namespace: str) -> tuple[Jobbers, asyncio.Event]:
+    """An app whose tasks can be held up: those of ``hold`` go on when the event is set."""
+    app = Jobbers(url, namespace=namespace, poll_interval=0.2)
+    gate = asyncio.Event()
+
+    @app.task(queue="sums", retry=Retry(2, delay=0.05))
+    async def divide(a: int, b: int = 1) -> float:
+        """Divide two numbers."""
+        return a / b
+
+    @app.task(queue="slow")
+    async def hold(
+        text: str, mode: Literal["quick", "thorough"] = "quick", times: list[int] | None = None
+    ) -> str:
+        current_task().heartbeat("at the gate", progress=0.4)
+        await gate.wait()
+        return text
+
+    @app.task(retry=Retry(1))
+    async def echo(value: Any = None, fail: bool = False) -> Any:
+        if fail:
+            raise ValueError(str(value))
+        return value
+
+    @app.task
+    async def words(text: str) -> list[str]:
+        return text.split()
+
+    flow = app.dag("count_words")
+    parts = flow.node(words, flow.param("text")).named("split")
+    each = flow.map(hold, parts).named("each")
+    flow.node(echo, each).named("gather")
+    return app, gate
+
+
+class Stage:
+    """``async with Stage(...)``: all of it runs; ``complaints`` collects what the browser complained of."""
+
+    def __init__(self, browser: Browser, url: str, namespace: str) -> None:
+        self.app, self.gate = make_app(url, namespace)
+        self._make_service = lambda: make_app(url, namespace)[0]  # the API closes its app when it ends
+        self.complaints: list[str] = []
+        self._browser = browser
+        self._stack = AsyncExitStack()
+        self._serving: asyncio.Task[None] | None = None
+        self._expected: list[str] = []
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/admin/"
+        self.page: Page
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.app)
+        await self._stack.enter_async_context(running_worker(self.app, queues=["sums", "slow", "default"]))
+        await self.start_api()
+        self._stack.push_async_callback(self.stop_api)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.gate.set()
+        with contextlib.suppress(AttributeError):
+            await self.page.context.close()
+        await self._stack.aclose()
+
+    async def start_api(self) -> None:
+        """Serve the API, on the same port each time."""
+        ready = asyncio.Event()
+        self._serving = asyncio.create_task(
+            serve(self._make_service(), port=self.port, ready=lambda _: ready.set())
+        )
+        await ready.wait()
+
+    async def stop_api(self) -> None:
+        """End the API; a page that is open has to live without it."""
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+            self._serving = None
+
+    async def open(self, **context: Any) -> Page:
+        """Open the page in a browser context of its own."""
+        opened = await self._browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
+        self.page = await opened.new_page()
+        self.page.set_default_timeout(SECONDS)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        await self.page.goto(self.url)
+        await self.page.get_by_role("heading", level=1).wait_for()
+        return self.page
+
+    async def go(self, where: str, heading: str) -> None:
+        """Open a page within the page: ``#/tasks``."""
+        await self.page.evaluate("where => { location.hash = where }", where)
+        await self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+
+    async def see(self, text: str) -> None:
+        """Wait until this text is visible somewhere in the content."""
+        await self.page.locator("main").get_by_text(text).first.wait_for()
+
+    async def submit(
+        self, type: str, *args: Any, options: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> str:
+        """Submit a task from outside of the page. Returns its id."""
+        handle = await self.app.find(type).options(**(options or {})).submit(*args, **kwargs)
+        return str(handle.id)
+
+    def expect_complaints(self, *words: str) -> None:
+        """From now on the browser may complain with one of these words: of an answer that a test provokes."""
+        self._expected += words
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(word in message.text for word in self._expected):
+            self.complaints.append(f"{message.type}: {message.text}")
