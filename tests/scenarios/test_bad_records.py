@@ -142,7 +142,7 @@ async def look(api: httpx2.AsyncClient, ids: dict[Status, str], what: str) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(540)
 async def test_nothing_breaks(app: Jobbers, jobbers_server: str) -> None:
     found: list[str] = []
     with redis.Redis.from_url(jobbers_server, protocol=2) as client:
