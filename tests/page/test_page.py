@@ -71,6 +71,7 @@ async def test_cancel_tasks_that_run_and_run_them_again(stage: Stage) -> None:
     await page.get_by_role("button", name="Run again").click()
     await expect(page.locator(".title .status")).to_have_text("running")
     await page.get_by_role("button", name="Cancel…").click()
+    await expect(page.get_by_role("button", name="Keep as it is")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     assert (await (await stage.app.inspector()).task(ids[1])).status is Status.RUNNING

@@ -1,6 +1,7 @@
 """The admin page: a handful of static files under ``/admin``, which call the API beside them.
 
-All its addresses are relative, so it works under any prefix at which this router and that of the API lie together.
+See ``docs/page.md``. All its addresses are relative, so it works under any prefix at which this router and that of the
+API lie together.
 """
 
 from __future__ import annotations

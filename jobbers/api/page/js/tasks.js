@@ -81,6 +81,9 @@ function useChoice(tasks, key) {
   return { ids: here, has: (id) => chosen.has(id), toggle, all, clear: () => setChosen(new Set()) };
 }
 
+/** Whether anything can be done with tasks in this status. */
+const choosable = (status) => !["succeeded", "skipped"].includes(status);
+
 const home = (task) => (isRun(task.type) ? link("runs", task.id) : link("tasks", task.id));
 
 function when(task) {
@@ -99,20 +102,21 @@ function detail(task) {
   return html`<span class="clip faint"><${Text}>${task.reason}<//></span>`;
 }
 
-function TaskTable({ caption, tasks, choice }) {
+function TaskTable({ status, tasks, choice }) {
   const every = tasks.length > 0 && choice.ids.length === tasks.length;
   const columns = [
     { name: "Choose", slim: true, head: html`<input type="checkbox" aria-label="Choose all on this page" checked=${every} onChange=${choice.all} />` },
     { name: "Type", grow: true },
     { name: "Task" },
-    { name: "Status" },
+    { name: "Status", wide: status !== "running" },
     { name: "Queue", wide: true },
     { name: "Attempt", end: true, wide: true },
     { name: "Time", wide: true },
     { name: "Took", end: true, wide: true },
     { name: "Detail", wide: true, grow: true },
   ];
-  return html`<${Table} caption=${caption} columns=${columns} rows=${tasks.map((task) => ({
+  const from = choosable(status) ? 0 : 1;
+  return html`<${Table} caption=${`Tasks that are ${status}`} columns=${columns.slice(from)} rows=${tasks.map((task) => ({
     key: task.id,
     selected: choice.has(task.id),
     cells: [
@@ -125,7 +129,7 @@ function TaskTable({ caption, tasks, choice }) {
       when(task),
       duration(between(task.started, task.finished)),
       detail(task),
-    ],
+    ].slice(from),
   }))} />`;
 }
 
@@ -169,8 +173,6 @@ function Bulk({ choice, tasks, status, refresh }) {
   </div>`;
 }
 
-const ENDED = ["succeeded", "cancelled", "skipped"];
-
 function List({ pages, status, filtered }) {
   const tasks = pages.data?.tasks ?? [];
   const choice = useChoice(tasks, status);
@@ -181,9 +183,8 @@ function List({ pages, status, filtered }) {
     const more = pages.next ? "This page has none; there may be more on the next." : found[1];
     return html`<${Empty} title=${found[0]}>${more}<//><${Pager} pages=${pages} />`;
   }
-  const listed = ENDED.includes(status) ? "Only the most recent ones are listed." : "";
-  return html`<div class="bar-above">${ENDED.includes(status) && status !== "cancelled" ? html`<span class="faint">${listed}</span>` : html`<${Bulk} choice=${choice} tasks=${tasks} status=${status} refresh=${pages.refresh} />`}</div>
-    <${TaskTable} caption=${`Tasks that are ${status}`} tasks=${tasks} choice=${choice} /><${Pager} pages=${pages} />`;
+  return html`<div class="bar-above">${!choosable(status) ? html`<span class="faint">Only the most recent ones are listed.</span>` : html`<${Bulk} choice=${choice} tasks=${tasks} status=${status} refresh=${pages.refresh} />`}</div>
+    <${TaskTable} status=${status} tasks=${tasks} choice=${choice} /><${Pager} pages=${pages} />`;
 }
 
 export function Tasks() {
