@@ -15,13 +15,15 @@ from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
 from jobbers.core.spread import Spread
+from jobbers.dag.compose import Call
 from jobbers.dag.text import loads
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
-from jobbers.flow import Dag
+from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
 from jobbers.inspector import Inspector
 from jobbers.middleware import Middleware
 from jobbers.run import RunHandle
+from jobbers.schedules import MissedName, OverlapName, Schedules
 from jobbers.settings import Settings, load_settings
 from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
@@ -76,6 +78,7 @@ class Jobbers:
         }
         self.task_types: dict[str, TaskType[Any, Any]] = {}
         self.dags: dict[str, Dag] = {}
+        self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.middleware: list[Middleware] = []
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
@@ -195,6 +198,37 @@ class Jobbers:
         dag = self.dag(graph.name, deadline=deadline)
         dag.graph = graph
         return dag
+
+    def schedule(
+        self,
+        name: str,
+        target: Call | DagCall,
+        *,
+        cron: str | None = None,
+        every: Duration | None = None,
+        tz: str | None = None,
+        overlap: OverlapName = "skip",
+        missed: MissedName = "one",
+        catch_up: int = 100,
+        jitter: Duration = 0,
+    ) -> None:
+        """Start ``task.s(…)`` or ``dag.call(…)`` again and again: workers write the schedule when they start. A changed one
+        takes the place of what was written; one that is taken out of the code stays until it is deleted.
+
+        What the options mean stands at :meth:`jobbers.schedules.Schedules.create`. Raises :class:`ConfigError` for a name
+        that is taken, :class:`InvalidInput`.
+        """
+        self.schedules.define(
+            name,
+            target,
+            cron=cron,
+            every=every,
+            tz=tz,
+            overlap=overlap,
+            missed=missed,
+            catch_up=catch_up,
+            jitter=jitter,
+        )
 
     def find(self, name: str) -> TaskType[Any, Any]:
         """The task type of that name. Raises :class:`UnknownTaskType`."""

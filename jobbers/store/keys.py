@@ -24,6 +24,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
 | K:garbage:<id>         | any    | what lay where a record should be; expires after the retention of failures   |
 | K:duty:<name>          | string | which worker does a background duty; expires with its lease                  |
+| K:schedules            | zset   | schedule by the ms at which to look at it; inf when it is paused             |
+| K:schedule:<name>      | hash   | a schedule, fields below; stays until it is deleted                          |
 | K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
@@ -61,6 +63,8 @@ SHARD_KEYS: dict[str, str] = {
     "duty": ":duty:",
     "bell": ":bell",
     "garbage": ":garbage:",
+    "schedules": ":schedules",
+    "schedule": ":schedule:",
     "clock": ":clock",
 }
 
@@ -97,6 +101,15 @@ must succeed where not all must, ``broken`` the first that did not. Such a task 
 task that has launched a run in its place is a map of one item, the run; ``stands_in`` is its id."""
 
 
+SCHEDULE_FIELDS = (
+    "turn", "spec", "env", "slot", "waiting", "last", "last_slot", "started", "passed", "paused", "call",
+)  # fmt: skip
+"""Fields of a schedule. ``turn`` grows with every change, so that nobody acts upon what has changed since; ``spec`` is
+the definition and ``env`` the envelope, ``slot`` the next slot, ``waiting`` the slots whose start waits; ``last`` is the
+id that was started last, and ``last_slot`` its slot; ``started`` and ``passed`` count slots, ``call`` is which call wrote
+it."""
+
+
 def shard_prefix(namespace: str, shard: int) -> str:
     """K: what all keys of a shard begin with."""
     return f"{{{namespace}:{shard}}}"
@@ -121,6 +134,7 @@ class ShardKeys:
         self.paused = self.prefix + SHARD_KEYS["paused"]
         self.recent = self.prefix + SHARD_KEYS["recent"]
         self.bell = self.prefix + SHARD_KEYS["bell"]
+        self.schedules = self.prefix + SHARD_KEYS["schedules"]
         self.clock = self.prefix + SHARD_KEYS["clock"]
         self._task = self.prefix + SHARD_KEYS["task"]
 
@@ -155,6 +169,10 @@ class ShardKeys:
     def unique(self, key: str) -> str:
         """The holder of a unique key."""
         return f"{self.prefix}{SHARD_KEYS['unique']}{key}"
+
+    def schedule(self, name: str) -> str:
+        """A schedule."""
+        return f"{self.prefix}{SHARD_KEYS['schedule']}{name}"
 
     def stats(self, minute: int) -> str:
         """The counters of one minute since 1970."""

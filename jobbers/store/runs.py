@@ -67,6 +67,31 @@ class StoredPlan:
     ends: Sequence[str] = ()
 
 
+def launch_words(
+    run_id: str,
+    envelope: bytes,
+    plan: StoredPlan,
+    tasks: Sequence[LaunchedTask],
+    owner: str = "",
+    deadline_ms: int = 0,
+) -> list[Argument]:
+    """A run as the script `launch` takes it."""
+    nodes = [
+        [node.id, node.name, node.type, list(node.parents), node.queue, node.need, node.undoes]
+        for node in plan.nodes
+    ]
+    stored = pack([plan.name, nodes, list(plan.ends)])
+    args: list[Argument] = [
+        run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner, deadline_ms,
+    ]  # fmt: skip
+    for task in tasks:
+        args += (
+            task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
+            " ".join(f"{name}={value}" for name, value in task.fields.items()),
+        )  # fmt: skip
+    return args
+
+
 class RunStore:
     """The verbs, for all shards of a namespace."""
 
@@ -89,19 +114,7 @@ class RunStore:
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone. With
         ``owner`` it takes the place of a task of that id. After ``deadline_ms`` it fails with all that has not ended."""
-        nodes = [
-            [node.id, node.name, node.type, list(node.parents), node.queue, node.need, node.undoes]
-            for node in plan.nodes
-        ]
-        stored = pack([plan.name, nodes, list(plan.ends)])
-        args: list[Argument] = [
-            run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner, deadline_ms,
-        ]  # fmt: skip
-        for task in tasks:
-            args += (
-                task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
-                " ".join(f"{name}={value}" for name, value in task.fields.items()),
-            )  # fmt: skip
+        args = launch_words(run_id, envelope, plan, tasks, owner, deadline_ms)
         await self._gateway.run("launch", self._keys(run_id).prefix, args)
 
     async def revive(self, run_id: str, waits: int, tasks: Sequence[RevivedTask]) -> None:

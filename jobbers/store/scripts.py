@@ -19,11 +19,11 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
-    "skip", "expand", "suspend", "follow", "hold",
+    "skip", "expand", "suspend", "follow", "hold", "fire", "schedule",
 )  # fmt: skip
 
 
-GROWING = frozenset({"submit", "requeue", "launch", "revive", "expand"})
+GROWING = frozenset({"submit", "requeue", "launch", "revive", "expand", "fire", "schedule"})
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
 LIBRARY = ("_lib.lua", "_ends.lua")

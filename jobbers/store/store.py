@@ -11,6 +11,7 @@ from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.maps import MapStore
 from jobbers.store.runs import RunStore
+from jobbers.store.schedules import ScheduleStore
 from jobbers.store.tasks import TaskStore
 from jobbers.store.upkeep import UpkeepStore
 
@@ -40,6 +41,7 @@ class Store:
         self.tasks = TaskStore(self.gateway, self.shards, self.keys)
         self.runs = RunStore(self.gateway, self.shards)
         self.maps = MapStore(self.gateway, self.shards)
+        self.schedules = ScheduleStore(self.gateway, self.shards)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)

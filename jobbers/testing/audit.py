@@ -24,7 +24,7 @@ TYPES = {
     "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
     "lane": "stream", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
-    "clock": "string", "meta": "hash", "workers": "zset", "worker": "hash",
+    "clock": "string", "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
@@ -32,6 +32,8 @@ EXPIRING = ("stats", "garbage", "duty", "worker")
 LASTING = (
     "runs",
     "expiring",
+    "schedules",
+    "schedule",
     "lane",
     "lanes",
     "due",

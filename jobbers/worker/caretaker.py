@@ -20,6 +20,9 @@ LONGEST_GUARD_SECONDS = 3.0
 """How long at most a shard is without care when its guard dies; at most half a lease, so that this does not add to the
 time in which a dead worker's tasks are taken back."""
 
+RUNG = 2
+"""How many duties, the first ones, the bell calls: what moves due tasks, and what fires schedules."""
+
 
 class Caretaker:
     """One loop a shard: keep or seek the guard, do what is due, sleep until the next is or the bell rings."""
@@ -58,7 +61,7 @@ class Caretaker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await bell.wait()
-                    due[self._duties[0]] = 0.0
+                    due.update(dict.fromkeys(self._duties[:RUNG], 0.0))
             bell.clear()
 
     async def _work(self, shard: int, due: dict[Duty, float]) -> float:

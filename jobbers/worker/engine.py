@@ -20,6 +20,7 @@ from jobbers.worker.duties import Duty
 from jobbers.worker.duties.janitor import Janitor
 from jobbers.worker.duties.promote import Promote
 from jobbers.worker.duties.reclaim import Reclaim
+from jobbers.worker.duties.schedule import Fire
 from jobbers.worker.execution import Ending
 from jobbers.worker.executors import Executors
 from jobbers.worker.fault_points import install_fault_points
@@ -69,6 +70,7 @@ class Engine:
         )
         duties: list[Duty] = [
             Promote(store, settings),
+            Fire(store, settings, app.schedules),
             Reclaim(store, settings),
             Janitor(store, settings, app.blobs, blob_seconds),
         ]
