@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from jobbers.launch import Launch, prepare, task_type_of
 from jobbers.store.schedules import StoredSchedule
 from jobbers.store.store import Store
 from jobbers.task_type import TaskType
+
+log = logging.getLogger("jobbers.schedules")
 
 SHOWN_SLOTS = 10
 MOST_SHOWN_SLOTS = 1_000
@@ -164,6 +167,13 @@ class Schedules:
         schedule = definition.schedule
         slot = schedule.timing.after(await store.inspect.now_ms())
         return await store.schedules.write(schedule, definition.envelope, slot, replace=replace)
+
+    async def write_defined(self, store: Store) -> None:
+        """Write what the app's code defines. What is just so already keeps its slots, also those missed meanwhile."""
+        for name, definition in self.defined.items():
+            became = await self.write(store, definition, replace=True)
+            if became != "same":
+                log.info("schedule %s: %s", name, became)
 
     async def get(self, name: str) -> ScheduleState:
         """One schedule. Raises :class:`NotFound`."""

@@ -17,6 +17,7 @@ from jobbers.middleware import Call
 from jobbers.store.inbox import Inbox
 from jobbers.store.store import Store
 from jobbers.task_type import TaskType
+from jobbers.worker.duties.schedule import Fire
 from jobbers.worker.execution import Ending
 from jobbers.worker.executors import Executors
 from jobbers.worker.finisher import Finisher
@@ -64,6 +65,8 @@ class Drain:
             self._runner = Runner(app, self._worker, self._finisher, self._executors, store)
         finally:
             app.middleware.remove(self.errors)
+        self._app = app
+        self._fire = Fire(store, app.settings, app.schedules)
         self._heartbeats = Heartbeats(store, app.settings, self._runner.running)
         self._executors.on_beat = self._heartbeats.heard
         self._loops: list[asyncio.Task[None]] = []
@@ -74,6 +77,7 @@ class Drain:
         Raises :class:`AssertionError` beyond ``limit`` executions and :class:`WaitTimeout` after ``timeout`` seconds.
         """
         executions = 0
+        await self._app.schedules.write_defined(self._store)
         end = time.monotonic() + timeout
         async with self._parts():
             while (started := await self._claim_all()) or not await self._at_rest():
@@ -142,16 +146,19 @@ class Drain:
         return started
 
     async def _at_rest(self) -> bool:
-        """Whether nothing runs, nothing is due and no lease has ended; moves the latter two on."""
+        """Whether nothing runs, nothing is due and no lease has ended; moves the latter two on, and fires schedules."""
         if self._runner.running:
             return False
         moved = 0
         for shard in range(len(self._store.shards)):
+            await self._fire.tick(shard)
             moved += (await self._store.upkeep.promote(shard, self._settings.failed_retention_ms)).moved
             taken = await self._store.upkeep.reclaim(
                 shard, self._settings.crash_budget, self._settings.failed_retention_ms
             )
             moved += len(taken)
+        moved += self._fire.started
+        self._fire.started = 0
         return moved == 0
 
     def _lose(self, task_id: str) -> None:

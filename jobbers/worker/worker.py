@@ -87,7 +87,7 @@ class Worker:
             try:
                 await self._warn(store)
                 await self._introduce(store)
-                await self._write_schedules(store)
+                await self.app.schedules.write_defined(store)
                 unending = await self._serve(store)
             finally:
                 await store.close()
@@ -146,13 +146,6 @@ class Worker:
                 suffix,
             )
             self.identity = replace(self.identity, name=f"{self.identity.name}-{suffix}")
-
-    async def _write_schedules(self, store: Store) -> None:
-        """Write what the app's code defines. What is just so already keeps its slots, also those missed meanwhile."""
-        for name, definition in self.app.schedules.defined.items():
-            became = await self.app.schedules.write(store, definition, replace=True)
-            if became != "same":
-                log.info("schedule %s: %s", name, became)
 
     async def _serve(self, store: Store) -> int:
         """Work and wind down; returns how many functions do not let themselves be ended."""

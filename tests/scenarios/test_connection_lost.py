@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,37 @@ async def _beat(scene: Scene, proxy: Proxy, fate: Fate) -> None:
 
 async def _has_step(task: TaskHandle[object]) -> bool:
     return bool((await task.record()).step)
+
+
+@script("fire")
+async def _fire(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await _watched(scene, proxy)
+    rule = proxy.script("fire", fate)
+    task: Any = scene.app.task_types["note"]
+    await scene.app.schedules.create("often", task.s(), every=0.2, overlap="allow", missed="all")
+    await until(lambda: scene.effects.count("start") >= 5, "slots are started", 10)
+    assert rule.hits
+    await scene.app.schedules.pause("often")
+    await until(scene.quiet, "all has ended", 10)
+    started = [effect.task for effect in scene.effects.all("start")]
+    assert len(started) == len(set(started)) == (await scene.app.schedules.get("often")).started
+    scene.note(*[scene.app.handle(task_id) for task_id in started])
+
+
+@script("schedule")
+async def _schedule(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    app = scene.app_by(proxy.url)
+    task: Any = app.task_types["note"]
+    for verb in ("create", "pause", "resume", "delete"):
+        rule = proxy.script("schedule", fate)
+        if verb == "create":
+            await app.schedules.create("yearly", task.s(), cron="@yearly")
+        else:
+            await getattr(app.schedules, verb)("yearly")
+        assert rule.hits, verb
+        found = {one.name: one.paused for one in await scene.app.schedules.list()}
+        assert found == ({} if verb == "delete" else {"yearly": verb == "pause"})
+    await app.close()
 
 
 @script("promote")

@@ -37,6 +37,8 @@ class Fire:
         self._store = store
         self._settings = settings
         self._schedules = schedules
+        self.started = 0
+        """How many starts it has sent."""
 
     async def tick(self, shard: int) -> float:
         """Fire some batches; at once again if that was not all."""
@@ -70,6 +72,7 @@ class Fire:
             return later
         if turn.passed:
             log.info("schedule %s: %d slots passed over, %s goes on", due.name, turn.passed, due.last)
+        self.started += len(starts)
         last = turn.starts[-1] if turn.starts else None
         return Firing(
             due.name,
