@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "tail": "Follow a task until it ends.",
         "cancel": "End tasks and runs that have not ended yet.",
         "dag": "List, draw and run graphs of tasks.",
+        "schedules": "List, add, pause, run and delete schedules.",
     },
     "Look and mend": {
         "top": "Watch queues, workers and rates live.",

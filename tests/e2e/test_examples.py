@@ -76,6 +76,14 @@ PROMISES = {
         "refused: it does not say for whom",
         "spent on acme: 0.",
     ],
+    "12_schedules": [
+        "three beats, 3 tasks",
+        "heart: every 0.2 s, paused",
+        "nightly: 30 2 * * * (Europe/Berlin), goes on",
+        "weekly: 0 6 * * MON (UTC), goes on",
+        "the next 10 times of weekly are Mondays at 06:00",
+        "REPORT OF LAST WEEK",
+    ],
 }
 """What each example prints, in this order."""
 

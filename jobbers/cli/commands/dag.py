@@ -104,7 +104,7 @@ async def run(
     async with target.open(start=True) as app:
         dag = app.find_dag(name)
         try:
-            handle = await dag.submit_as(run_id, _params(dag, inputs.pairs(arg, "--arg")))
+            handle = await dag.submit_as(run_id, read_params(dag, inputs.pairs(arg, "--arg")))
         except UnknownOutcome as error:
             raise UnknownOutcome(f"{error} with --id {run_id}") from error
         if wait:
@@ -239,7 +239,7 @@ async def _read(app: Jobbers, run_id: str) -> tuple[list[NodeState], Any]:
     return await handle.nodes(), await handle.record()
 
 
-def _params(dag: Dag, texts: dict[str, str]) -> dict[str, Any]:
+def read_params(dag: Dag, texts: dict[str, str]) -> dict[str, Any]:
     """As JSON where that is JSON and what takes it does, else as text; what nobody could take is refused by the graph."""
     return {name: _param(dag, name, text) for name, text in texts.items()}
 

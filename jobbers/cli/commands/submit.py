@@ -113,8 +113,8 @@ async def submit(
     seconds = inputs.optional_duration(timeout, "--timeout")
     options = placing.options()
     async with target.open(start=True) as app:
-        chosen = _task_type(app, task_type)
-        args, kwargs = _load(chosen.signature, arguments)
+        chosen = find_task_type(app, task_type)
+        args, kwargs = load_arguments(chosen.signature, arguments)
         try:
             handle = await chosen.options(**options).submit(*args, **kwargs)
         except UnknownOutcome as error:
@@ -132,7 +132,7 @@ async def submit(
         return await show_result(app, handle, seconds, json)
 
 
-def _task_type(app: Jobbers, name: str) -> TaskType[..., Any]:
+def find_task_type(app: Jobbers, name: str) -> TaskType[..., Any]:
     """The task type; of a bare application, one that is known by its name only and takes what it is given."""
     if app.task_types:
         return app.find(name)
@@ -143,7 +143,8 @@ def _task_type(app: Jobbers, name: str) -> TaskType[..., Any]:
     return app.task(name=name)(unknown)
 
 
-def _load(signature: Signature, arguments: Arguments) -> tuple[list[Any], dict[str, Any]]:
+def load_arguments(signature: Signature, arguments: Arguments) -> tuple[list[Any], dict[str, Any]]:
+    """What was typed, as the function wants it. Raises :class:`InvalidInput`, :class:`InvalidArgument`."""
     args, kwargs = inputs.arguments(arguments.args) or [], inputs.keywords(arguments.kwargs) or {}
     named = _named(signature, inputs.pairs(arguments.arg, "--arg"))
     if twice := sorted(kwargs.keys() & named):
