@@ -40,7 +40,9 @@ async def main() -> None:
         worker = Worker(app)
         running = asyncio.create_task(worker.run())
         await worker.ready.wait()
-        while len(beats) < 3:
+        for _ in range(200):
+            if len(beats) >= 3:
+                break
             await asyncio.sleep(0.05)
         print(f"three beats, {len(set(beats))} tasks")
 
