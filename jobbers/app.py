@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from jobbers.client import Client
 from jobbers.core.durations import Duration, to_optional_ms
+from jobbers.core.events import Dispatcher
+from jobbers.core.granularity import parse_granularity
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
@@ -80,6 +83,7 @@ class Jobbers:
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.middleware: list[Middleware] = []
+        self.events = Dispatcher(time.monotonic)
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
@@ -108,6 +112,7 @@ class Jobbers:
         on_shutdown: Literal["requeue", "fail", "finish"] = "requeue",
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
+        telemetry: str | float = "auto",
         extras: Mapping[str, Any] | None = None,
     ) -> Decorator: ...
     def task(self, *function: Any, **options: Any) -> Any:
@@ -124,6 +129,8 @@ class Jobbers:
           from submission to start. ``slow_after``: when a running task counts as slow.
         * ``on_shutdown``: what becomes of a running task when its worker's grace time ends.
         * ``retention``, ``failed_retention``: how long its records stay.
+        * ``telemetry``: which attempts get a span: ``"auto"``, ``"always"``, a ratio, ``"slow:500ms"``, ``"errors"``,
+          ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
         * ``extras``: options of your own middleware.
 
         Raises :class:`ConfigError` for a name that is taken, :class:`InvalidInput` for a policy that makes no sense.
@@ -148,6 +155,7 @@ class Jobbers:
         on_shutdown: str = "requeue",
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
+        telemetry: str | float = "auto",
         extras: Mapping[str, Any] | None = None,
     ) -> TaskType[Any, Any]:
         spread = None if isinstance(queue, str) else queue
@@ -165,6 +173,7 @@ class Jobbers:
             retention_ms=to_optional_ms(retention, "retention") or self.settings.retention_ms,
             failed_retention_ms=to_optional_ms(failed_retention, "failed_retention")
             or self.settings.failed_retention_ms,
+            telemetry=parse_granularity(telemetry),
         )
         chosen = str(name or getattr(function, "__name__", ""))
         task_type: TaskType[Any, Any] = TaskType(
@@ -285,7 +294,7 @@ class Jobbers:
         return client
 
     async def _open_client(self) -> Client:
-        client = Client(await self.open_store(), self.settings, self.blobs)
+        client = Client(await self.open_store(), self.settings, self.blobs, self.events)
         self._clients[asyncio.get_running_loop()] = client
         return client
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
 from jobbers.core import ids
+from jobbers.core.events import Dispatcher, TaskSubmitted
 from jobbers.core.payload import pack
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
@@ -42,10 +43,13 @@ def new_id(unique: str | None = None) -> str:
 class Client:
     """What programs do with tasks, over an open store."""
 
-    def __init__(self, store: Store, settings: Settings, blobs: BlobStore) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, blobs: BlobStore, events: Dispatcher | None = None
+    ) -> None:
         self.store = store
         self._settings = settings
         self._blobs = blobs
+        self.events = events or Dispatcher(time.monotonic)
         self._watcher = Watcher(store)
         self._resolver = Resolver(store.inspect, store.maps, blobs)
         self._sending = False
@@ -56,6 +60,10 @@ class Client:
         """Create tasks in as few calls as possible. Returns for each the id that stands for it: its own, or that of the
         task that holds its unique key."""
         holders = await self.store.tasks.submit(specs)
+        if (tell := self.events.tell) is not None:
+            for spec in specs:
+                if spec.id not in holders:
+                    tell(_submitted(spec))
         return [holders.get(spec.id, spec.id) for spec in specs] if holders else [spec.id for spec in specs]
 
     async def submit_one(self, spec: TaskSpec) -> str:
@@ -66,12 +74,18 @@ class Client:
             return await future
         self._sending = True
         try:
-            return await self.store.tasks.submit_one(spec)
+            return await self._submit_alone(spec)
         finally:
             if self._waiting:
                 self._flush = asyncio.get_running_loop().create_task(self._send_waiting())
             else:
                 self._sending = False
+
+    async def _submit_alone(self, spec: TaskSpec) -> str:
+        task_id = await self.store.tasks.submit_one(spec)
+        if (tell := self.events.tell) is not None and task_id == spec.id:
+            tell(_submitted(spec))
+        return task_id
 
     async def _send_waiting(self) -> None:
         while self._waiting:
@@ -89,7 +103,7 @@ class Client:
 
     async def _send_alone(self, spec: TaskSpec, future: asyncio.Future[str]) -> None:
         try:
-            task_id = await self.store.tasks.submit_one(spec)
+            task_id = await self._submit_alone(spec)
         except Exception as error:
             if not future.done():
                 future.set_exception(error)
@@ -191,6 +205,12 @@ def place(placement: Placement, task_id: str | None, envelope: bytes) -> TaskSpe
             "jobbers.new_id(unique=key)"
         )
     return TaskSpec(checked, placement, envelope)
+
+
+def _submitted(spec: TaskSpec) -> TaskSubmitted:
+    place = spec.placement
+    delayed = bool(place.delay_ms or place.at_ms)
+    return TaskSubmitted(spec.id, place.type, place.queue, place.priority, delayed)
 
 
 def _unknown(task_id: str) -> NotFound:

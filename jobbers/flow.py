@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobbers.client import Client, new_id
+from jobbers.core.events import RunSubmitted
 from jobbers.core.ids import check_id
 from jobbers.dag.compose import Call, Chain, Group, Part, to_graph
 from jobbers.dag.graph import Graph
@@ -157,4 +158,6 @@ async def _start(
     launch = work.prepare(new_id() if run_id is None else check_id(run_id))
     client = await get_client()
     await client.store.runs.launch(*launch, deadline_ms=deadline_ms)
+    if (tell := client.events.tell) is not None:
+        tell(RunSubmitted(launch.run_id, launch.plan.name, len(launch.tasks)))
     return RunHandle(launch.run_id, get_client)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
+from jobbers.core.granularity import AUTO, Granularity
 from jobbers.core.names import check_name
 from jobbers.core.signals import Signal
 from jobbers.core.spread import Spread
@@ -152,6 +153,7 @@ class Policy:
     retention_ms: int
     failed_retention_ms: int
     spread: Spread | None = None
+    telemetry: Granularity = AUTO
 
     @property
     def queues(self) -> Sequence[str]:

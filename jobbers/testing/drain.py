@@ -58,7 +58,7 @@ class Drain:
         self._worker = f"drain-{secrets.token_hex(3)}"
         self._slots = Slots(concurrency)
         self._executors = Executors(concurrency, min(concurrency, os.cpu_count() or 1))
-        self._finisher = Finisher(store, app.settings.lease_ms)
+        self._finisher = Finisher(store, app.settings.lease_ms, app.events)
         self.errors = Errors()
         app.middleware.insert(0, self.errors)
         try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobbers.app import Jobbers
+from jobbers.core.events import LeaseLost
 from jobbers.core.fault_points import parse_fault_points
 from jobbers.core.policy import Execution as Where
 from jobbers.store.inbox import Inbox
@@ -18,6 +19,7 @@ from jobbers.worker.caretaker import Caretaker
 from jobbers.worker.claimer import Claimer
 from jobbers.worker.duties import Duty
 from jobbers.worker.duties.janitor import Janitor
+from jobbers.worker.duties.measure import Measure
 from jobbers.worker.duties.promote import Promote
 from jobbers.worker.duties.reclaim import Reclaim
 from jobbers.worker.duties.schedule import Fire
@@ -52,9 +54,11 @@ class Engine:
         settings = app.settings
         self._store = store
         self._settings = settings
+        self._events = app.events
+        self._worker = worker
         self._control_channel = store.keys.control(worker)
         self._executors = Executors(capacity.threads, capacity.processes)
-        self.finisher = Finisher(store, settings.lease_ms)
+        self.finisher = Finisher(store, settings.lease_ms, app.events)
         self.runner = Runner(app, worker, self.finisher, self._executors, store)
         running = self.runner.running
         self._heartbeats = Heartbeats(store, settings, running)
@@ -71,8 +75,9 @@ class Engine:
         duties: list[Duty] = [
             Promote(store, settings),
             Fire(store, settings, app.schedules),
-            Reclaim(store, settings),
+            Reclaim(store, settings, app.events),
             Janitor(store, settings, app.blobs, blob_seconds),
+            Measure(store, app.events),
         ]
         self._caretaker = Caretaker(store, worker, duties, settings.lease)
         self.claimers = [
@@ -162,6 +167,8 @@ class Engine:
                     log.warning(
                         "task %s is not this worker's any more (%s): ending its execution", task_id, why
                     )
+                    if (tell := self._events.tell) is not None:
+                        tell(LeaseLost(task_id, execution.type.name, self._worker, why))
                 execution.end(Ending.LOST)
 
     def _heard(self, channel: str, message: str) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobbers.context import CurrentTask
+from jobbers.core.events import Outcome
 from jobbers.core.task import Claimed
 from jobbers.task_type import TaskType
 from jobbers.worker.slots import Slots
@@ -26,7 +27,8 @@ class Execution:
     """What runs, since when (monotonic seconds), and what it occupies.
 
     ``confirmed`` is when the call was sent by which the server last confirmed its lease; ``shown`` whether its first
-    heartbeat was sent. ``before`` has results of the task that it follows in the same place.
+    heartbeat was sent. ``before`` has results of the task that it follows in the same place. ``outcome`` and ``error`` are
+    what it came to, for those who listen to events.
     """
 
     __slots__ = (
@@ -35,6 +37,8 @@ class Execution:
         "confirmed",
         "context",
         "ending",
+        "error",
+        "outcome",
         "shard",
         "shown",
         "slots",
@@ -55,6 +59,8 @@ class Execution:
         self.shown = False
         self.before: Mapping[str, bytes] | None = None
         self.ending: Ending | None = None
+        self.outcome = Outcome.LOST
+        self.error: BaseException | None = None
         self.task: asyncio.Task[None] | None = None
 
     def end(self, ending: Ending) -> None:

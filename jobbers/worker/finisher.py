@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from jobbers.core.decide import Decision
+from jobbers.core.events import Dispatcher, FinishRefused
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
 from jobbers.errors import OutOfMemory, StoreError
@@ -41,8 +42,9 @@ was sent (monotonic seconds)."""
 class Finisher:
     """Collects completions and writes them in batches, a verb and shard at a time."""
 
-    def __init__(self, store: Store, lease_ms: int) -> None:
+    def __init__(self, store: Store, lease_ms: int, events: Dispatcher) -> None:
         self._store = store
+        self._events = events
         self._lease_ms = lease_ms
         self._pending: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self._leaving: dict[tuple[str, str], tuple[Execution, bytes]] = {}
@@ -126,6 +128,8 @@ class Finisher:
         self.finished += len(rows) - len(refused)
         for task_id in refused:
             self.refused += 1
+            if (tell := self._events.tell) is not None:
+                tell(FinishRefused(task_id, verb))
             log.warning(
                 "the %s of task %s was refused: its lease was lost and the task has moved on", verb, task_id
             )

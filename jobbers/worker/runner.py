@@ -12,6 +12,7 @@ from typing import Any
 from jobbers.app import Jobbers
 from jobbers.context import CurrentTask, running_task
 from jobbers.core.decide import Decision, HeartbeatMissed, decide, decide_unknown_type
+from jobbers.core.events import Outcome
 from jobbers.core.payload import Envelope, unpack_envelope
 from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
@@ -27,6 +28,7 @@ from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.middleware import BUILT_IN
+from jobbers.worker.observed import OUTCOMES, ended, started
 from jobbers.worker.report import make_report, safe_text
 from jobbers.worker.run_tasks import RunTasks
 from jobbers.worker.slots import Slots
@@ -42,6 +44,7 @@ class Runner:
         self, app: Jobbers, worker: str, finisher: Finisher, executors: Executors, store: Store
     ) -> None:
         self._app = app
+        self._events = app.events
         self._run_tasks = RunTasks(store, app.blobs)
         self._worker = worker
         self._finisher = finisher
@@ -111,9 +114,12 @@ class Runner:
         """Call the function; ``referring`` holds the arguments of a run's task, which may refer to results of others."""
         makes_way = False
         running_task.set(execution.context)  # an asyncio task has a context of its own: nothing to reset
+        if (tell := self._events.tell) is not None:
+            tell(started(execution))
         try:
             value = await self._called(execution, call, args, kwargs, referring)
             if value is SUSPENDED:
+                execution.outcome = Outcome.SUSPENDED
                 return
             packed = self._encoded(value)
             blob = None if len(packed) <= self._offload_above else await self._offload(packed)
@@ -132,6 +138,9 @@ class Runner:
         finally:
             execution.context.over = True
             self.running.pop(execution, None)
+            if (tell := self._events.tell) is not None:
+                tell(ended(execution))
+                execution.error = None  # its traceback leads back to here
             if not makes_way:
                 execution.slots.give(1)
 
@@ -164,6 +173,7 @@ class Runner:
         """Write a result. Returns whether another execution may follow in the same place."""
         if execution.ending is Ending.LOST:
             return False
+        execution.outcome = Outcome.SUCCEEDED
         heir = None if referring is None or self.closing else self._run_tasks.heir(execution, referring)
         if heir is None:
             self._finisher.succeed(execution, packed, blob)
@@ -212,6 +222,7 @@ class Runner:
             case Ending.SHUTDOWN if execution.type.policy.on_shutdown is OnShutdown.FAIL:
                 self._settle(execution, Fail("its worker was shut down"))
             case Ending.SHUTDOWN:
+                execution.outcome = Outcome.RELEASED
                 self._finisher.release(execution.shard, execution.claimed.id, execution.claimed.owner)
             case Ending.LOST:
                 pass
@@ -221,6 +232,9 @@ class Runner:
         if execution.ending is Ending.LOST:
             return
         decision = decide(policy, claimed.attempt - claimed.crashes, error, random.random())
+        execution.outcome = OUTCOMES[decision.event]
+        if self._events.tell is not None:
+            execution.error = error
         report = b""
         if decision.report:
             ran = time.monotonic() - execution.started

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from jobbers.app import Jobbers
 from jobbers.core.durability import risks
+from jobbers.core.events import WorkerPulse, WorkerStarted, WorkerStopped
 from jobbers.core.names import check_name
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
@@ -154,6 +155,8 @@ class Worker:
         try:
             engine.start()
             log.info("worker %s serves %s", self.identity.id, ", ".join(self.queues))
+            if (tell := self.app.events.tell) is not None:
+                tell(WorkerStarted(self.identity.id, tuple(self.queues), self.capacity.concurrency))
             self.ready.set()
             await self._until_stopped(store, engine, presence)
             await engine.wind_down(self._hurry)
@@ -164,6 +167,8 @@ class Worker:
             await asyncio.gather(presence, return_exceptions=True)
             await engine.close()
         log.info("worker %s has ended", self.identity.id)
+        if (tell := self.app.events.tell) is not None:
+            tell(WorkerStopped(self.identity.id))
         return engine.unending
 
     async def _presence(self, store: Store, engine: Engine) -> None:
@@ -183,7 +188,13 @@ class Worker:
             }
             with contextlib.suppress(StoreError):
                 await store.control.announce(self.identity.id, facts, int(self.app.settings.lease * 6000))
+            asleep = time.monotonic()
             await asyncio.sleep(PRESENCE_SECONDS)
+            if (tell := self.app.events.tell) is not None:
+                lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
+                tell(
+                    WorkerPulse(self.identity.id, len(engine.runner.running), self.capacity.concurrency, lag)
+                )
 
     async def _until_stopped(self, store: Store, engine: Engine, presence: asyncio.Task[None]) -> None:
         """Return when asked to stop, or in a burst when nothing is left. A part that dies takes the worker along."""

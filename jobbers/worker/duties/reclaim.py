@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from jobbers.core.events import Dispatcher, TaskReclaimed
 from jobbers.core.status import Status
 from jobbers.settings import Settings
 from jobbers.store.store import Store
@@ -15,7 +16,8 @@ log = logging.getLogger("jobbers.worker")
 class Reclaim:
     """See :class:`jobbers.worker.duties.Duty`."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, events: Dispatcher) -> None:
+        self._events = events
         self._store = store
         self._settings = settings
         self.interval = min(1.0, settings.lease / 4)
@@ -26,6 +28,8 @@ class Reclaim:
         taken = await self._store.upkeep.reclaim(shard, settings.crash_budget, settings.failed_retention_ms)
         for task_id, owner, status in taken:
             worker = owner.rpartition("/")[0]
+            if (tell := self._events.tell) is not None:
+                tell(TaskReclaimed(task_id, worker, status is Status.FAILED))
             if status is Status.FAILED:
                 log.error("task %s lost its worker %s and is poison: a dead letter now", task_id, worker)
             else:
