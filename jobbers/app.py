@@ -13,7 +13,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 from jobbers.client import Client
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.events import Dispatcher
-from jobbers.core.granularity import parse_granularity
+from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
@@ -27,7 +27,7 @@ from jobbers.inspector import Inspector
 from jobbers.middleware import Middleware
 from jobbers.run import RunHandle
 from jobbers.schedules import MissedName, OverlapName, Schedules
-from jobbers.settings import Settings, load_settings
+from jobbers.settings import Settings, load_settings, telemetry_of
 from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
 from jobbers.store.embedded import EmbeddedServer
@@ -36,6 +36,7 @@ from jobbers.store.store import Store
 from jobbers.store.url import embedded_directory, is_embedded, parse
 from jobbers.sync import SyncPortal
 from jobbers.task_type import TaskType
+from jobbers.telemetry.ports import Telemetry, start
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,6 +92,10 @@ class Jobbers:
         )
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Client]] = {}
         self.sync = SyncPortal(self.client)
+        self.telemetry: Telemetry | None = None
+        configuration = telemetry_of(self.settings)
+        if configuration is not None:
+            self.telemetry = start(configuration, self.events, self._granularity_of)
 
     @overload
     def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskType[P, R]: ...
@@ -183,8 +188,14 @@ class Jobbers:
             raise ConfigError(
                 f"task type {chosen!r} is registered already: give one of the two another name="
             )
+        if self.telemetry is not None:
+            task_type.outbound = self.telemetry.outbound
         self.task_types[chosen] = task_type
         return task_type
+
+    def _granularity_of(self, name: str) -> Granularity:
+        task_type = self.task_types.get(name)
+        return AUTO if task_type is None else task_type.policy.telemetry
 
     def dag(self, name: str, *, deadline: Duration | None = None) -> Dag:
         """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``. A run that has not ended

@@ -11,15 +11,13 @@ from jobbers.core import ids
 from jobbers.core.lanes import Lane, parse_lane
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import HIGHEST_PRIORITY
+from jobbers.core.trace_context import RUN_HEADER, inherited
 from jobbers.dag.graph import Graph
 from jobbers.dag.plan import Plan, Planned, compile_graph
 from jobbers.errors import ConfigError
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import LaunchedTask, StoredNode, StoredPlan
 from jobbers.task_type import TaskType
-
-RUN_HEADER = "jobbers-run"
-"""The header by which a worker knows that arguments may refer to results; its value is the run's id."""
 
 
 class Launch(NamedTuple):
@@ -45,8 +43,15 @@ def prepare(graph: Graph, params: Mapping[str, Any], run_id: str, output: Any = 
     plan = compile_graph(graph, params, run_id, lambda: ids.with_tail(new_id(), tail), output)
     queues = {planned.id: _queue(planned) for planned in plan.tasks}
     heirs = _heirs(plan, queues)
-    tasks = [_launched(plan, planned, queues[planned.id], heirs.get(planned.id)) for planned in plan.tasks]
-    limit = task_type_of(plan.tasks[0].task).max_payload
+    first = task_type_of(plan.tasks[0].task)
+    traced = (
+        inherited.get()
+        if first.outbound is None
+        else first.outbound.run_headers(plan.name, plan.id, len(plan.tasks))
+    )
+    headers = {**traced, RUN_HEADER: plan.id}
+    tasks = [_launched(headers, planned, queues[planned.id], heirs.get(planned.id)) for planned in plan.tasks]
+    limit = first.max_payload
     envelope = encode_arguments(f"run.{plan.name}", [], plan.params, {RUN_HEADER: run_id}, limit)
     nodes = [
         StoredNode(it.id, it.name, task.type, it.parents, parse_lane(task.lane).queue, it.need, it.undoes)
@@ -84,16 +89,14 @@ def _heirs(plan: Plan, queues: Mapping[str, str]) -> dict[str, Planned]:
     return heirs
 
 
-def _launched(plan: Plan, planned: Planned, queue: str, heir: Planned | None) -> LaunchedTask:
+def _launched(headers: Mapping[str, str], planned: Planned, queue: str, heir: Planned | None) -> LaunchedTask:
     task = task_type_of(planned.task)
     extras = (
         planned.extras
         if heir is None
         else planned.extras | {"heir": [heir.id, heir.task.name, heir.in_place]}
     )
-    envelope = encode_arguments(
-        task.name, planned.args, planned.kwargs, {RUN_HEADER: plan.id}, task.max_payload, extras
-    )
+    envelope = encode_arguments(task.name, planned.args, planned.kwargs, headers, task.max_payload, extras)
     # A map makes room for its own tasks, so it goes first.
     lane = Lane(queue, HIGHEST_PRIORITY if planned.mapped else task.policy.priority)
     return LaunchedTask(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,7 @@ from jobbers.core.durability import Durability
 from jobbers.core.fault_points import parse_fault_points
 from jobbers.errors import ConfigError
 from jobbers.store.url import redact
+from jobbers.telemetry.ports import Configuration
 
 DAY = 86_400.0
 
@@ -73,6 +75,10 @@ class Settings(BaseSettings):
         2.0
     )
 
+    telemetry: Annotated[
+        Literal["auto", "on", "off"],
+        Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),
+    ] = "auto"
     fault_points: Annotated[
         str, AfterValidator(_fault_points), Field(description="what goes wrong in workers, to try recovery")
     ] = ""
@@ -104,6 +110,25 @@ def load_settings(given: Mapping[str, Any]) -> Settings:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"setting {name!r} (JOBBERS_{name.upper()}): {first['msg']}") from None
+
+
+OTLP_ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_"))
+
+
+def telemetry_of(settings: Settings) -> Configuration | None:
+    """How telemetry is to run by the settings and OpenTelemetry's own variables; ``None`` when it is off.
+
+    Raises :class:`ConfigError` for an interval that is no number.
+    """
+    environment = os.environ
+    on = settings.telemetry == "on" or any(environment.get(name) for name in OTLP_ENDPOINTS)
+    if settings.telemetry == "off" or not on or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    interval = environment.get("OTEL_METRIC_EXPORT_INTERVAL") or "60000"
+    if not interval.isdigit() or int(interval) == 0:
+        raise ConfigError(f"OTEL_METRIC_EXPORT_INTERVAL must be a whole number of ms, got {interval[:50]!r}")
+    protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
+    return Configuration(settings.namespace, protocol, int(interval) / 1000)
 
 
 def displayed(settings: Settings) -> dict[str, str]:

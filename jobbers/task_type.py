@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
@@ -24,6 +25,7 @@ from jobbers.core.task import Placement, TaskSpec
 from jobbers.dag.compose import Call
 from jobbers.errors import ConfigError, InvalidInput
 from jobbers.handle import TaskHandle
+from jobbers.telemetry.ports import Outbound, Sending
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,9 +68,34 @@ class Submitter(Generic[P, R]):
         Returns when the server has it. Raises :class:`InvalidArgument` (naming the parameter), :class:`PayloadTooLarge`,
         :class:`ServerUnavailable`, :class:`UnknownOutcome`, :class:`OutOfMemory`.
         """
-        spec = self._spec(args, kwargs, self._options.id)
+        if self._type.outbound is not None:
+            return await self._traced(self._type.outbound, args, kwargs)
+        spec = self._spec(args, kwargs, self._options.id, self._options.headers)
         client = await self._type.client()
         return self._type.adopt(await client.submit_one(spec))
+
+    async def _traced(
+        self, outbound: Outbound, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> TaskHandle[R]:
+        with self._sending(outbound, 1) as sending:
+            spec = self._spec(args, kwargs, self._options.id, sending.headers)
+            client = await self._type.client()
+            task_id = await client.submit_one(spec)
+            sending.sent(task_id)
+        return self._type.adopt(task_id)
+
+    @contextlib.contextmanager
+    def _sending(self, outbound: Outbound, count: int) -> Iterator[Sending]:
+        """A call that submits, in its trace; the caller says when it is sent."""
+        options = self._options
+        sending = outbound.begin(
+            self._type.name, options.placement.queue, self._type.policy.telemetry, options.headers, count
+        )
+        try:
+            yield sending
+        except BaseException as error:
+            sending.failed(error)
+            raise
 
     async def map(self: TakesItem[T, R], items: Iterable[T]) -> list[TaskHandle[R]]:  # pyright: ignore[reportGeneralTypeIssues]
         """Submit one task for each item, which becomes its first argument, in one call. Raises like :meth:`submit`,
@@ -83,21 +110,40 @@ class Submitter(Generic[P, R]):
     async def _many(self, items: Iterable[Sequence[Any]]) -> list[TaskHandle[R]]:
         if self._options.id is not None or self._options.placement.unique_key:
             raise InvalidInput("map submits many tasks: an id or a unique key fits only one")
-        specs = [self._spec(item, {}, None) for item in items]
-        if not specs:
-            return []
-        client = await self._type.client()
-        return [self._type.adopt(task_id) for task_id in await client.submit(specs)]
+        outbound = self._type.outbound
+        rows = list(items)
+        if outbound is None or not rows:
+            specs = [self._spec(row, {}, None, self._options.headers) for row in rows]
+            if not specs:
+                return []
+            client = await self._type.client()
+            return [self._type.adopt(task_id) for task_id in await client.submit(specs)]
+        with self._sending(outbound, len(rows)) as sending:
+            specs = [self._spec(row, {}, None, sending.headers) for row in rows]
+            client = await self._type.client()
+            ids = await client.submit(specs)
+            sending.sent(None)
+        return [self._type.adopt(task_id) for task_id in ids]
 
     def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskSpec:
         """What :meth:`submit` would send: checked, encoded, and with its id. Raises like it, before anything is sent."""
-        return self._spec(args, kwargs, self._options.id)
+        outbound = self._type.outbound
+        if outbound is None:
+            return self._spec(args, kwargs, self._options.id, self._options.headers)
+        with self._sending(outbound, 1) as sending:
+            spec = self._spec(args, kwargs, self._options.id, sending.headers)
+            sending.sent(spec.id)
+        return spec
 
-    def _spec(self, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None) -> TaskSpec:
+    def _spec(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        task_id: str | None,
+        headers: Mapping[str, str] | None,
+    ) -> TaskSpec:
         self._type.signature.check(args, kwargs)
-        envelope = encode_arguments(
-            self._type.name, args, kwargs, self._options.headers, self._type.max_payload
-        )
+        envelope = encode_arguments(self._type.name, args, kwargs, headers, self._type.max_payload)
         return place(self._placement(args, kwargs), task_id, envelope)
 
     def _placement(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Placement:
@@ -133,6 +179,7 @@ class TaskType(Generic[P, R]):
         self.extras = extras
         self.max_payload = max_payload
         self.client = client
+        self.outbound: Outbound | None = None
         self.signature = Signature(function, name)
         self._defaults = Options(
             Placement(name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0), policy.spread

@@ -12,14 +12,18 @@ from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
+from jobbers.core.trace_context import TRACEPARENT, TRACESTATE, carried, inherited
 from jobbers.inspector import MAX_PAGE, Inspector
 
 
 def bound(app: Jobbers) -> Any:
-    """The dependency of a whole router that says which app its routes serve."""
+    """The dependency of a whole router that says which app its routes serve, and in which trace."""
 
     async def bind(request: Request) -> None:
         request.state.jobbers = app
+        headers = request.headers
+        if TRACEPARENT in headers:
+            inherited.set(carried(headers[TRACEPARENT], headers.get(TRACESTATE)))
 
     return Depends(bind)
 

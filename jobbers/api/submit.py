@@ -16,6 +16,7 @@ from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Unique
 from jobbers.core.status import Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
+from jobbers.core.trace_context import inherited
 from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
 from jobbers.task_type import TaskType
 
@@ -40,7 +41,7 @@ def prepare(app: Jobbers, submission: Submission) -> Prepared:
         at=submission.at,
         deadline=submission.deadline,
         unique=None if unique is None else Unique(unique.key, unique.until),
-        headers=submission.headers,
+        headers={**inherited.get(), **(submission.headers or {})} or None,
     )
     return Prepared(submitter.spec(args, kwargs), submission.id is not None)
 

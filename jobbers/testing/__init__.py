@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from jobbers.testing.harness import Harness as Harness
     from jobbers.testing.harness import in_process as in_process
     from jobbers.testing.harness import on_server as on_server
+    from jobbers.testing.otlp import Receiver as Receiver
     from jobbers.testing.submissions import Submitted as Submitted
     from jobbers.testing.workers import running_worker as running_worker
 
 _HOMES = {
     "FakeConnector": "fake",
     "Harness": "harness",
+    "Receiver": "otlp",
     "Submitted": "submissions",
     "Violation": "audit",
     "audit_store": "audit",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "FakeConnector",
     "Harness",
+    "Receiver",
     "Submitted",
     "Violation",
     "audit_store",

@@ -18,8 +18,9 @@ from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
+from jobbers.core.trace_context import RUN_HEADER
 from jobbers.errors import InvalidInput
-from jobbers.launch import RUN_HEADER, Startable
+from jobbers.launch import Startable
 from jobbers.middleware import Call
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.store import Store

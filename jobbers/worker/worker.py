@@ -25,6 +25,8 @@ log = logging.getLogger("jobbers.worker")
 
 PRESENCE_SECONDS = 2.0
 BURST_SECONDS = 0.02
+FLUSH_SECONDS = 3.0
+"""How long a worker that ends waits for whoever takes its telemetry."""
 
 
 class Worker:
@@ -92,6 +94,8 @@ class Worker:
                 unending = await self._serve(store)
             finally:
                 await store.close()
+                if self.app.telemetry is not None:
+                    await asyncio.to_thread(self.app.telemetry.flush, FLUSH_SECONDS)
         if signals and unending:
             exit_without(unending)
 

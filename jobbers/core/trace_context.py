@@ -1,0 +1,36 @@
+"""Where a task stands in a trace, as W3C's headers say it. Knows the text only, so that it costs nothing to pass it on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+
+TRACEPARENT = "traceparent"
+TRACESTATE = "tracestate"
+RUN_HEADER = "jobbers-run"
+"""The header by which a worker knows that arguments may refer to results; its value is the run's id."""
+
+MAX_TRACESTATE = 512
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+inherited: ContextVar[Mapping[str, str]] = ContextVar("inherited_trace", default=NOTHING)
+"""What a request from outside said of its trace: what is submitted on its behalf belongs to it."""
+
+
+def carried(traceparent: str | None, tracestate: str | None = None) -> Mapping[str, str]:
+    """These as headers of a task. What is no ``traceparent`` is left out, without an error: it comes from strangers."""
+    if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
+        return NOTHING
+    if tracestate and len(tracestate) <= MAX_TRACESTATE and tracestate.isascii() and tracestate.isprintable():
+        return {TRACEPARENT: traceparent, TRACESTATE: tracestate}
+    return {TRACEPARENT: traceparent}
+
+
+def is_sampled(traceparent: str | None) -> bool | None:
+    """Whether the trace is recorded where it began; ``None`` without a (valid) one."""
+    if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
+        return None
+    return bool(int(traceparent[-2:], 16) & 1)

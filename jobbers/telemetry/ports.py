@@ -1,0 +1,72 @@
+"""What the rest of Jobbers sees of telemetry; imports nothing of OpenTelemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobbers.core.events import Dispatcher
+from jobbers.core.granularity import Granularity
+
+
+class Sending(Protocol):
+    """One call that submits tasks."""
+
+    @property
+    def headers(self) -> Mapping[str, str] | None:
+        """The headers that its tasks get."""
+        ...
+
+    def sent(self, task_id: str | None) -> None:
+        """The server has it; the id if it is one task."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """It was not sent, or nobody knows."""
+        ...
+
+
+class Outbound(Protocol):
+    """Puts submissions into traces. Never raises."""
+
+    def begin(
+        self, type: str, queue: str, granularity: Granularity, headers: Mapping[str, str] | None, count: int
+    ) -> Sending:
+        """A call begins that submits ``count`` tasks of a type; ``headers`` are those that the caller gave."""
+        ...
+
+    def run_headers(self, name: str, run_id: str, tasks: int) -> Mapping[str, str]:
+        """The headers of all tasks of a run that is about to be submitted."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Telemetry that runs, for all apps of this process."""
+
+    @property
+    def outbound(self) -> Outbound:
+        """What submissions go through."""
+        ...
+
+    def flush(self, seconds: float) -> None:
+        """Send what is there, for so long at most. From any thread; blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How to run telemetry. ``service`` names it when the environment does not; the interval is in seconds."""
+
+    service: str
+    protocol: str
+    interval: float
+
+
+def start(
+    configuration: Configuration, events: Dispatcher, granularity_of: Callable[[str], Granularity]
+) -> Telemetry:
+    """Begin to listen; imports OpenTelemetry, which takes some hundred milliseconds. Raises :class:`ConfigError`."""
+    from jobbers.telemetry.pipeline import shared
+
+    return shared(configuration).listen(events, granularity_of)
