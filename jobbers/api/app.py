@@ -14,7 +14,7 @@ from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
-from jobbers.api.routes import dead_letters, page, queues, runs, schedules, system, tasks
+from jobbers.api.routes import dead_letters, metrics, page, queues, runs, schedules, system, tasks
 from jobbers.app import Jobbers
 
 PREFIX = "/api/v1"
@@ -50,7 +50,7 @@ def router(app: Jobbers) -> APIRouter:
     everything = APIRouter(
         prefix=PREFIX, dependencies=[bound(app)], lifespan=lifespan, responses=documented(500, 502, 503)
     )
-    for part in (tasks, runs, schedules, queues, dead_letters, system):
+    for part in (tasks, runs, schedules, queues, dead_letters, system, metrics):
         everything.include_router(part.router)
     return everything
 
@@ -64,8 +64,8 @@ def page_router() -> APIRouter:
 
 
 def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[str] | None = None) -> FastAPI:
-    """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs`` and the
-    page at ``/admin``.
+    """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs``, the page at
+    ``/admin``, and its metrics at ``/metrics``, too.
 
     ``max_body`` limits the bytes of a body: 8 MiB by default, or four times the setting ``max_payload`` if that is
     more. ``hosts`` are the host names that it answers to; any by default. Nothing here asks who calls.
@@ -86,6 +86,8 @@ def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[s
     )
     api.include_router(router(app))
     api.include_router(page_router())
+    # where collectors look
+    api.include_router(metrics.router, dependencies=[bound(app)], include_in_schema=False)
     return api
 
 

@@ -22,8 +22,8 @@ def bound(app: Jobbers) -> Any:
     async def bind(request: Request) -> None:
         request.state.jobbers = app
         headers = request.headers
-        if TRACEPARENT in headers:
-            inherited.set(carried(headers[TRACEPARENT], headers.get(TRACESTATE)))
+        # Set in any case: requests of one connection may share a context.
+        inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
 
     return Depends(bind)
 

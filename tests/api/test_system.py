@@ -173,6 +173,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /task-types",
         "GET /stats",
         "GET /workers",
+        "GET /metrics",
         "GET /health",
         "GET /ready",
     }
