@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         2.0
     )
 
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="lines of the log of commands: for people, or for programs"),
+    ] = "text"
     telemetry: Annotated[
         Literal["auto", "on", "off"],
         Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),

@@ -22,11 +22,14 @@ LogLevel = Annotated[Level, typer.Option("--log-level", help="How much to log.")
 
 
 def set_up_logging(level: Level) -> None:
-    """Log to stderr, one line a record. What uvicorn tells of its own life is left out unless all is asked for."""
-    logging.basicConfig(
-        level=level.value.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-    )
+    """Log to stderr, one line a record, with the task that it was written in. What uvicorn tells of its own life is left
+    out unless all is asked for. Raises :class:`ConfigError`."""
+    from jobbers.cli.log_formats import JsonFormatter, TaskIds, TextFormatter
+    from jobbers.settings import load_settings
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if load_settings({}).log_format == "json" else TextFormatter())
+    handler.addFilter(TaskIds())
+    logging.basicConfig(level=level.value.upper(), handlers=[handler])
     if level is not Level.DEBUG:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from jobbers.testing import Receiver
 from jobbers.testing.otlp import Span
+from tests.scenarios.harness import until
 from tests.telemetry.program import GIVEN, SECRET
 from tests.telemetry.rig import Rig
 
@@ -277,6 +279,19 @@ async def test_off_imports_nothing(environment: dict[str, str]) -> None:
     """But what redis-py imports by itself wherever it finds OpenTelemetry installed: its metrics, which stay unused."""
     with Rig(environment) as rig:
         assert rig.run("-c", OFF).split() == ["7", "None", "None", "[]", "False", "False"]
+
+
+async def test_lines_of_a_workers_log_name_their_task() -> None:
+    with Rig({"JOBBERS_LOG_FORMAT": "json"}) as rig:
+        worker = await rig.worker()
+        rig.run(
+            "-c", "import asyncio; from tests.telemetry.program import flaky as f; asyncio.run(f.submit())"
+        )
+        await until(lambda: "ValueError" in worker.said(), "the failure is in the log")
+        lines = [json.loads(line) for line in worker.said().splitlines()]
+    (failure,) = [line for line in lines if "ValueError" in line["message"]]
+    assert (failure["type"], failure["attempt"], failure["queue"]) == ("flaky", 1, "default")
+    assert failure["task"] in failure["message"]
 
 
 async def test_on_by_the_setting_alone() -> None:
