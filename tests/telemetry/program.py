@@ -80,6 +80,25 @@ async def add(number: int) -> int:
     return number + 1
 
 
+@app.task(telemetry="always")
+async def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+@app.task(telemetry="always")
+async def item(number: int) -> int:
+    return number
+
+
+@app.task(telemetry="always", on_shutdown="requeue")
+async def long() -> None:
+    await asyncio.sleep(600)
+
+
+items = app.dag("items")
+items.map(item, items.node(numbers, items.param("count")))
+
+
 async def everything() -> dict[str, Any]:
     handles: dict[str, Any] = {}
     handles["quick"] = await quick.submit(SECRET)
@@ -93,9 +112,11 @@ async def everything() -> dict[str, Any]:
     several = [*await batched.map(range(50)), *await auto.map(range(300))]
     with own.start_as_current_span("request") as span:
         handles["run"] = await chain(add.s(1), add.s()).submit()
+    handles["mapped"] = await items.submit(count=3)
     await handles["run"].result(30)
+    await handles["mapped"].result(30)
     for handle in [*handles.values(), *several]:
-        if handle is not handles["run"]:
+        if handle not in (handles["run"], handles["mapped"]):
             await handle.wait(30)
     child = await handles["parent"].result(5)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -120,6 +121,19 @@ async def test_runs_are_in_the_trace_of_who_started_them(seen: Seen) -> None:
     assert [node.parent_id for node in nodes] == [created.span_id] * 2
 
 
+async def test_maps_and_their_items_are_in_the_trace_of_their_run(seen: Seen) -> None:
+    receiver, ids = seen
+    (created,) = receiver.named("create items")
+    spans = receiver.named("process default", jobbers__run__id=ids["mapped"])
+    assert {span.parent_id for span in spans} == {created.span_id}
+    kinds = Counter(
+        (span.attributes["jobbers.task.type"], span.attributes["jobbers.task.outcome"]) for span in spans
+    )
+    assert kinds["numbers", "succeeded"] == 1
+    assert kinds["item", "succeeded"] == 3
+    assert kinds["item", "suspended"] >= 1, "the map itself, which has made its items"
+
+
 async def test_a_trace_that_is_given_is_gone_on_with(seen: Seen) -> None:
     producer = sent(seen, "given", "mail")
     assert GIVEN.split("-")[1:3] == [producer.trace_id, producer.parent_id]
@@ -218,6 +232,34 @@ async def test_exemplars_lead_to_spans(seen: Seen) -> None:
     }
     assert pointed
     assert pointed <= {span.span_id for span in receiver.spans}
+
+
+CANCEL = """
+import sys, time
+from tests.telemetry.program import app
+task = app.sync.wrap(app.handle(sys.argv[1]))
+while task.status() != "running":
+    time.sleep(0.05)
+task.cancel()
+app.sync.close()
+"""
+
+
+async def test_an_attempt_that_is_put_back_and_the_one_after_it_have_spans_of_their_own() -> None:
+    submit = "import asyncio; from tests.telemetry.program import long; print(asyncio.run(long.submit()).id)"
+    with Receiver() as receiver, Rig(receiver.environment()) as rig:
+        first = await rig.worker(JOBBERS_GRACE="0")
+        task = rig.run("-c", submit).strip()
+        receiver.wait(lambda it: it.latest("messaging.client.consumed.messages"), "it runs")
+        first.terminate()
+        assert await first.ended(20) == 0
+        await rig.worker(JOBBERS_GRACE="0")
+        rig.run("-c", CANCEL, task)
+        receiver.wait(lambda it: len(it.named("process default")) == 2, "both attempts are told of")
+        released, lost = receiver.named("process default", messaging__message__id=task)
+    assert [span.attributes["jobbers.task.outcome"] for span in (released, lost)] == ["released", "lost"]
+    assert released.parent_id == lost.parent_id
+    assert released.span_id != lost.span_id
 
 
 async def test_the_other_protocol() -> None:
