@@ -148,6 +148,11 @@ class Inspector:
     ) -> None:
         """Give a failed or cancelled task a new life, with other arguments or keywords where they are given. Raises
         :class:`NotFound`, :class:`Conflict`, :class:`PayloadTooLarge`."""
+        (outcome,) = await self.store.inspect.outcomes([check_id(task_id)])
+        if outcome is not None and outcome.type.startswith(RUN_TYPE):
+            raise Conflict(
+                f"{task_id} is a run, not a task: repeat it with jobbers dag retry, or POST /runs/{{id}}/retry"
+            )
         envelope = b""
         if args is not None or kwargs is not None:
             record = await self.task(task_id)
@@ -167,7 +172,7 @@ class Inspector:
     async def requeue_dead(
         self, *, type: str | None = None, queue: str | None = None, limit: int | None = None
     ) -> int:
-        """Requeue dead letters, all or those of a type or queue. Returns how many."""
+        """Requeue dead letters, all or those of a type or queue; runs are repeated by themselves. Returns how many."""
         done = 0
         async for ids in self._dead(type, queue):
             chosen = ids if limit is None else ids[: limit - done]
@@ -184,16 +189,19 @@ class Inspector:
         if task_ids is not None:
             return await self.store.upkeep.drop_dead([check_id(task_id) for task_id in task_ids])
         dropped = 0
-        async for ids in self._dead(type, queue):
+        async for ids in self._dead(type, queue, runs=True):
             dropped += await self.store.upkeep.drop_dead(ids)
         return dropped
 
-    async def _dead(self, type: str | None, queue: str | None) -> AsyncIterator[list[str]]:
-        """Pages of ids of dead letters. Those of a page may be gone from the index before the next is read."""
+    async def _dead(
+        self, type: str | None, queue: str | None, *, runs: bool = False
+    ) -> AsyncIterator[list[str]]:
+        """Pages of ids of dead letters, with ``runs`` those of runs, too. Those of a page may be gone from the index before
+        the next is read."""
         cursor: str | None = None
         while True:
             page = await self.tasks(Status.FAILED, type=type, queue=queue, cursor=cursor, limit=MAX_PAGE)
-            yield [record.id for record in page.tasks]
+            yield [record.id for record in page.tasks if runs or not record.type.startswith(RUN_TYPE)]
             cursor = page.cursor
             if cursor is None:
                 return

@@ -136,6 +136,16 @@ async def test_what_lies_in_the_list_of_runs_does_not_break_it(api: httpx2.Async
     assert (await api.get(f"/runs/{again}")).json()["status"] == "blocked"
 
 
+async def test_a_run_is_repeated_as_a_run(api: httpx2.AsyncClient, desk: Desk) -> None:
+    run = await start(api, "sums")
+    await desk.fail(await desk.claim("sums"), ValueError("no"))
+    assert (await api.get(f"/runs/{run}")).json()["status"] == "failed"
+    error = error_of(await api.post(f"/tasks/{run}/requeue", json={}), 409, "conflict")
+    assert "is a run" in error["message"]
+    assert (await api.post("/dead-letters/requeue", json={"all": True})).json()["requeued"] == 1  # the task
+    assert (await api.get(f"/runs/{run}")).json()["status"] == "failed"
+
+
 async def start(api: httpx2.AsyncClient, dag: str) -> str:
     params = {"sums": {"start": 1}, "times": {"when": "2030-01-01T06:00:00Z"}}[dag]
     started = await api.post(f"/dags/{dag}/runs", json={"params": params})
