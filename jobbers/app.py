@@ -208,6 +208,11 @@ class Jobbers:
         dag = self.dags[name] = Dag(name, self.client, to_optional_ms(deadline, "deadline") or 0)
         return dag
 
+    def graph(self, function: Callable[..., Any]) -> Dag:
+        """A graph that a function builds, under its name: ``@app.graph`` above ``def etl(dag, url): …``; see
+        :meth:`Dag.build`. Raises like :meth:`dag`."""
+        return self.dag(function.__name__).build(function)
+
     def load_dag(self, text: str, *, deadline: Duration | None = None) -> Dag:
         """A graph that is written as JSON or YAML (docs/workflows-text.md), registered like one of :meth:`dag`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,14 @@ class Dag:
         self._deadline_ms = deadline_ms
         self.graph = Graph(name)
         self.name = self.graph.name
+        self.output: Any = None
+
+    def build(self, function: Callable[..., Any]) -> Dag:
+        """Have a function add the nodes: it is called with this graph and, by name, a parameter of the runs for each of its
+        other parameters. What it returns, a node or nodes in lists or dicts, is what the runs return."""
+        _, *names = inspect.signature(function).parameters
+        self.output = function(self, **{name: self.param(name) for name in names})
+        return self
 
     def param(self, name: str) -> Param:
         """A value that each run must give."""
@@ -88,7 +97,7 @@ class Dag:
 
     def call(self, **params: Any) -> DagCall:
         """A run with these parameters that is not submitted yet: a task may return it, to have it run in its place."""
-        return DagCall(self.graph, params)
+        return DagCall(self.graph, params, self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,11 @@ class DagCall(Startable):
 
     graph: Graph
     params: Mapping[str, Any]
+    output: Any = None
 
     def prepare(self, run_id: str) -> Launch:
         """See :class:`Startable`."""
-        return prepare(self.graph, self.params, run_id)
+        return prepare(self.graph, self.params, run_id, self.output)
 
 
 class Flow(Startable):

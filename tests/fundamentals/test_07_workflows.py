@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from jobbers import Jobbers, Status, TaskCancelled, TaskFailed, chain, group, new_id
+from jobbers import Dag, Jobbers, Status, TaskCancelled, TaskFailed, chain, group, new_id
 from jobbers.errors import Conflict, InvalidArgument, InvalidInput, NotFound
 from tests.conftest import StartWorker
 
@@ -201,3 +203,21 @@ async def test_a_graph_that_is_written_as_text(app: Jobbers, worker: StartWorker
     assert again.load_dag(dag.text()).text() == dag.text()
     with pytest.raises(InvalidInput, match=r"nodes\.x"):
         again.load_dag('{"dag": "bad", "nodes": {"x": {"task": "none"}}}')
+
+
+async def test_a_graph_that_a_function_builds(app: Jobbers, worker: StartWorker) -> None:
+    @app.task
+    async def add(left: int, right: int) -> int:
+        return left + right
+
+    @app.graph
+    def sums(dag: Dag, start: Any, step: Any) -> Any:
+        first = dag.node(add, start, step)
+        return {"first": first, "twice": [first, dag.node(add, first, first)]}
+
+    assert app.find_dag("sums") is sums
+    run = await sums.submit(start=1, step=2)
+    async with worker(app):
+        assert await run.result(20) == {"first": 3, "twice": [3, 6]}
+    with pytest.raises(InvalidInput, match="needs parameter 'step'"):
+        await sums.submit(start=1)

@@ -18,7 +18,7 @@ from jobbers.cli.output import console, say, show, show_json, table
 from jobbers.cli.running import guarded
 from jobbers.client import new_id
 from jobbers.core.task import TaskRecord
-from jobbers.dag.render import mermaid
+from jobbers.dag.render import mermaid, svg
 from jobbers.errors import InvalidArgument, UnknownOutcome
 from jobbers.flow import Dag
 from jobbers.run import NodeState
@@ -31,6 +31,7 @@ cli = new_cli(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the graph.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of the run.")]
 Drawn = Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")]
+Picture = Annotated[bool, typer.Option("--svg", help="Print a picture in SVG.")]
 
 
 @cli.command("list")
@@ -50,8 +51,8 @@ async def list_graphs(target: Target, json: Json = False) -> None:
 
 @cli.command()
 @guarded
-async def graph(name: Name, target: Target, json: Json = False) -> None:
-    """Draw a graph as a Mermaid flowchart. Fails when it could not run."""
+async def graph(name: Name, target: Target, picture: Picture = False, json: Json = False) -> None:
+    """Draw a graph as a Mermaid flowchart, or as a picture. Fails when it could not run."""
     dag = target.find().find_dag(name)
     dag.check()
     nodes = [
@@ -60,7 +61,7 @@ async def graph(name: Name, target: Target, json: Json = False) -> None:
     if json:
         show_json([{"name": name, "type": kind, "after": after} for name, kind, after in nodes])
     else:
-        show(mermaid(nodes))
+        show(svg(nodes) if picture else mermaid(nodes))
 
 
 @cli.command()
@@ -119,15 +120,18 @@ async def run(
 
 @cli.command()
 @guarded
-async def status(run_id: RunId, target: Target, drawn: Drawn = False, json: Json = False) -> None:
+async def status(
+    run_id: RunId, target: Target, drawn: Drawn = False, picture: Picture = False, json: Json = False
+) -> None:
     """Show where a run and each of its nodes stands. ``jobbers cancel RUN`` ends it with all its tasks."""
     async with target.open() as app:
         nodes, record = await _read(app, run_id)
     if json:
         show_json({"id": record.id, "status": record.status, "reason": record.reason, "nodes": nodes})
-    elif drawn:
+    elif drawn or picture:
         rows = ((node.name, node.type, node.after) for node in nodes)
-        show(mermaid(rows, {node.name: str(node.status) for node in nodes if node.status}))
+        draw = svg if picture else mermaid
+        show(draw(rows, {node.name: str(node.status) for node in nodes if node.status}))
     else:
         reason = f": {record.reason}" if record.reason else ""
         say(f"run {record.id} of {record.type.partition('.')[2]} is {_word(record.status.value)}{reason}")
