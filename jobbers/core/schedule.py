@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jobbers.core.ids import make_id, unique_tail, with_tail
 from jobbers.core.names import check_name
 from jobbers.core.payload import Undecodable, pack, unpack
-from jobbers.core.timing import Timing, shortest_gap
+from jobbers.core.timing import Timing, known_timing, shortest_gap
 from jobbers.errors import InvalidInput
 
 GRACE_MS = 10_000
@@ -114,9 +114,11 @@ def unpack_schedule(name: str, data: bytes) -> Schedule:
         cron, tz, every_ms = timing
         kind, target_name, queue, priority, deadline_ms = target
         overlap, missed, catch_up, jitter_ms = policies
+        if int(catch_up) < 1 or int(jitter_ms) < 0:
+            raise ValueError("catch_up or jitter is out of range")
         return Schedule(
             name,
-            Timing(str(cron), str(tz), int(every_ms)),
+            known_timing(cron, tz, every_ms),
             Kind(kind),
             str(target_name),
             str(queue),
@@ -176,6 +178,8 @@ def _due(schedule: Schedule, slot: int, now: int) -> tuple[list[int], int | None
     """The slots that are to be started, and the one that comes next."""
     wanted = schedule.catch_up if schedule.missed is Missed.ALL else 1
     due = schedule.timing.newest(slot, now, wanted + 1)
+    if not due:  # the zone's rules have changed since, so this is no slot any more
+        return [], schedule.timing.after(slot)
     late = due.pop() if schedule.when(due[-1]) > now else None  # its jitter is not over
     due = due[-wanted:]
     if schedule.missed is Missed.SKIP and now - schedule.when(due[-1]) > GRACE_MS:

@@ -118,6 +118,12 @@ def timing(cron: str | None, tz: str | None, every_ms: int | None) -> Timing:
     return found
 
 
+@functools.lru_cache(maxsize=1024)
+def known_timing(cron: str, tz: str, every_ms: int) -> Timing:
+    """A timing that was stored, checked like a new one. Raises :class:`InvalidInput`."""
+    return timing(cron or None, tz if cron else None, every_ms or None)
+
+
 @functools.lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
     """A time zone by its IANA name. Raises :class:`InvalidInput`."""

@@ -208,6 +208,26 @@ async def test_a_type_of_several_queues_takes_turns(app: Jobbers, worker: StartW
         await until(lambda: queues == {"a", "b"}, "both queues are used")
 
 
+async def test_a_schedule_that_cannot_be_started_holds_nobody_up(app: Jobbers, worker: StartWorker) -> None:
+    seen: list[int] = []
+
+    @app.task
+    async def note() -> None:
+        seen.append(1)
+
+    other = Jobbers(settings=app.settings)
+    dag = other.dag("elsewhere")
+    dag.node(other.task(name="note")(note.function))
+    async with other:
+        for number in range(8):  # in several shards
+            await other.schedules.create(f"foreign-{number}", dag.call(), every=0.1)
+            await app.schedules.create(f"own-{number}", note.s(), every=0.1)
+    async with worker(app):
+        await until(lambda: len(seen) >= 24, "the others start")
+        for one in await app.schedules.list():
+            assert (one.started > 0) == one.name.startswith("own"), one
+
+
 async def test_on_a_clock_that_the_test_moves() -> None:
     app = Jobbers()
     seen: list[str] = []

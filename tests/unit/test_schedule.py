@@ -169,7 +169,12 @@ def test_a_schedule_is_read_as_it_was_written() -> None:
         deadline_ms=3,
     )
     assert unpack_schedule("s", one.pack()) == one
-    for garbage in (b"", b"\xff", b"\x93\x01\x02\x03", b"\x80"):
+    odd = [hourly(catch_up=0), hourly(jitter_ms=-1)]
+    odd += [
+        Schedule("s", one_timing, Kind.TASK, "t")
+        for one_timing in (Timing(every_ms=-5), Timing(cron="what?"), Timing("@daily", "Nowhere"), Timing())
+    ]
+    for garbage in (b"", b"\xff", b"\x93\x01\x02\x03", b"\x80", *[schedule.pack() for schedule in odd]):
         with pytest.raises(Undecodable):
             unpack_schedule("s", garbage)
 
@@ -250,6 +255,11 @@ def test_queued_slots_start_one_after_the_other() -> None:
     assert turn(one, waiting=(1,)) == Turn([1], False, 0, START + HOUR, soon, [START])
     assert turn(one, -1, waiting=(1,)) == Turn([1], False, 0, START, START, [])
     assert decide(one, None, (1,), True, START) == Turn([], False, 0, None, soon, [1])
+
+
+def test_a_slot_that_is_none_any_more_since_the_rules_of_its_zone_have_changed() -> None:
+    found = decide(hourly(), START + 1_000, (), False, START + 2_000)
+    assert (found.starts, found.slot) == ([], START + HOUR)
 
 
 def test_a_slot_whose_jitter_is_not_over_waits_for_it() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jobbers.core.schedule import Kind, Schedule, decide
 from jobbers.core.status import FINAL
-from jobbers.errors import JobbersError
+from jobbers.errors import StoreError
 from jobbers.schedules import Schedules
 from jobbers.settings import Settings
 from jobbers.store.runs import launch_words
@@ -67,7 +67,11 @@ class Fire:
                     self._settings.retention_ms,
                     f"overtaken by the next slot of schedule {due.name}",
                 )
-        except (JobbersError, ValueError) as error:
+        except (StoreError, OSError):
+            raise
+        except (
+            Exception
+        ) as error:  # whatever is wrong with one schedule, the others and the worker must go on
             log.error("schedule %s cannot be started by this worker: %s", due.name, error)
             return later
         if turn.passed:
