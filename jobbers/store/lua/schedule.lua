@@ -15,9 +15,11 @@ local function plan(when)
   end
 end
 
--- Whoever has seen an earlier turn, also of a schedule of this name that was deleted, may do nothing by it.
+-- Whoever has seen an earlier turn, also of a schedule of this name that was deleted, may do nothing by it: so turns begin at
+-- the microseconds of the clock, which a schedule that is fired cannot overtake.
 local function next_turn()
-  return whole(math.max(now_ms(), (tonumber(known[1] or '') or 0) + 1))
+  local time = redis.call('TIME')
+  return whole(math.max(time[1] * 1000000 + time[2], (tonumber(known[1] or '') or 0) + 1))
 end
 
 if verb == 'create' or verb == 'replace' then
