@@ -205,6 +205,22 @@ async def test_a_task_waits_for_the_run_in_its_place_and_runs_again(store: Store
     assert await succeed(store, [task_id]) == []
 
 
+async def test_an_item_of_a_paused_run_goes_on(store: Store) -> None:
+    run, map_id, _ = await mapped(store)
+    (item,) = await expand(store, map_id, 0, 1)
+    assert await suspend(store, map_id, 1)
+    await claim(store)
+    inner, ids = await launch(store, {"one": ""}, with_tail(new_id(), tail_of(item)), owner=item)
+    assert await hand_over(store, item, inner)
+    await store.runs.hold(run, pause=True)
+    await claim(store)
+    assert await succeed(store, [ids["one"]]) == []
+    assert [task.id for task in await claim(store)] == [item]
+    assert await succeed(store, [item]) == []
+    assert await status_of(store, map_id) == "succeeded"
+    await store.runs.hold(run, pause=False)
+
+
 async def test_a_run_that_ended_first_is_heard_of(store: Store) -> None:
     task_id, run, one = await in_its_place(store)
     await claim(store)

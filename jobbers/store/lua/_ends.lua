@@ -167,7 +167,8 @@ function advance(id, key, more, status, stamp, retention, tally)
   return open
 end
 
--- Lay a task that waits for what it has started into its lane, or hold it while its run is paused.
+-- Lay a task that waits for what it has started into its lane, or hold it while its run is paused: not an item of a map,
+-- which goes on.
 local function wake(place, id, lane, run)
   if run and redis.call('HGET', P .. K.task .. run, 'held') then
     redis.call('HSET', place, 'held', 1)
@@ -180,7 +181,7 @@ end
 -- more of them made when half of its window is empty.
 local function settle_map(id, stamp, retention, tally)
   local place = P .. K.task .. id
-  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in', 'run')
+  local r = redis.call('HMGET', place, 'total', 'expanded', 'window', 'broken', 'enough', 'lane', 'output', 'stands_in', 'run', 'map')
   local total, expanded, enough = tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(r[5])
   local under_way = on(K.open .. id, 'SCARD')
   local in_vain = r[4] and not enough
@@ -201,7 +202,7 @@ local function settle_map(id, stamp, retention, tally)
       close(id, record, 'fail', stamp, retention, tally, 'reason', reason)
       bury(id, stamp, retention)
     elseif r[8] then
-      wake(place, id, r[6], r[9])
+      wake(place, id, r[6], not r[10] and r[9])
       return
     else
       close(id, record, 'join', stamp, retention, tally, 'result', r[7])
@@ -209,7 +210,7 @@ local function settle_map(id, stamp, retention, tally)
     ended_besides[#ended_besides + 1] = id
     ended_besides[#ended_besides + 1] = reason and TO.fail or TO.join
   elseif not in_vain and expanded < total and under_way <= (tonumber(r[3]) or 0) / 2 then
-    wake(place, id, r[6], r[9])
+    wake(place, id, r[6], not r[10] and r[9])
   end
 end
 
