@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jobbers.core.payload import unpack
@@ -18,7 +19,8 @@ from jobbers.store.runs import RevivedTask, StoredPlan
 class NodeState:
     """Where a node of a run is: its name, its task, the task's type and queue, whom it waits for, and how it stands.
 
-    ``status`` is ``None`` when the task's record has expired. ``items`` is how far a map is.
+    ``status`` is ``None`` when the task's record has expired. ``items`` is how far a map is; ``worker``, ``since`` and
+    ``step`` say of one that runs where, since when, and what it last said of itself.
     """
 
     name: str
@@ -29,6 +31,9 @@ class NodeState:
     status: Status | None
     reason: str | None = None
     items: MapProgress | None = None
+    worker: str | None = None
+    since: datetime | None = None
+    step: str | None = None
 
 
 class RunHandle(TaskHandle[Any]):
@@ -61,6 +66,13 @@ class RunHandle(TaskHandle[Any]):
         names = {node.id: node.name for node in plan.nodes}
         maps = [node.id for node in plan.nodes if node.type.startswith(MAP_TYPE)]
         items = dict(zip(maps, await client.store.maps.progress(maps), strict=True)) if maps else {}
+        active = [
+            node.id
+            for node, outcome in zip(plan.nodes, outcomes, strict=True)
+            if outcome is not None and outcome.status is Status.RUNNING
+        ]
+        records = await client.store.inspect.records(active, brief=True) if active else []
+        where = {it.id: (it.worker, it.started, it.step) for it in records if it is not None}
         return [
             NodeState(
                 node.name,
@@ -71,6 +83,7 @@ class RunHandle(TaskHandle[Any]):
                 outcome.status if outcome else None,
                 (outcome.reason or None) if outcome else None,
                 items.get(node.id),
+                *where.get(node.id, (None, None, None)),
             )
             for node, outcome in zip(plan.nodes, outcomes, strict=True)
         ]

@@ -64,6 +64,9 @@ class RunNode(GraphNode):
     status: Status | None = Field(description="`null`: its record has expired.")
     reason: str | None
     items: Items | None = Field(description="Of a node that is one task for each item of a list.")
+    worker: str | None = Field(description="Where it runs.")
+    since: datetime | None = Field(description="Since when it runs.")
+    step: str | None = Field(description="What it last said of itself.")
 
 
 class RunSummary(View):

@@ -52,6 +52,9 @@ async def test_a_paused_run_goes_on_when_it_is_told(
     run = await dag.submit()
     async with worker(app):
         await until(lambda: calls)
+        active = (await run.nodes())[0]
+        assert (active.status, active.worker is not None) == (Status.RUNNING, True)
+        assert active.since is not None
         await run.pause()
         await asyncio.sleep(0.6)
         assert calls == {"a": 1}

@@ -141,6 +141,9 @@ async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
             status=node.status,
             reason=node.reason,
             items=Items(**node.items._asdict()) if node.items else None,
+            worker=node.worker,
+            since=node.since,
+            step=node.step,
         )
         for node in await handle.nodes()
     ]
