@@ -18,6 +18,7 @@ from jobbers.dag.values import Param
 from jobbers.errors import InvalidInput
 from jobbers.launch import Launch, Startable, prepare, task_type_of
 from jobbers.run import RunHandle
+from jobbers.store.runs import RUN_TYPE
 from jobbers.task_type import TaskType
 
 GetClient = Callable[[], Awaitable[Client]]
@@ -94,6 +95,18 @@ class Dag:
     async def submit_as(self, run_id: str | None, params: Mapping[str, Any]) -> RunHandle:
         """Like :meth:`submit`, under an id made with ``new_id()``: one that exists is left alone."""
         return await _start(self.call(**params), run_id, self._client, self._deadline_ms)
+
+    async def again(self, run_id: str, **params: Any) -> RunHandle:
+        """Start another run with the parameters of an earlier one, but for those that are given.
+
+        Raises :class:`NotFound`, :class:`InvalidInput` for a run of another graph, and like :meth:`submit`.
+        """
+        record = await RunHandle(check_id(run_id), self._client).record()
+        if record.type != f"{RUN_TYPE}{self.name}":
+            raise InvalidInput(
+                f"{record.id} is not a run of graph {self.name!r}, but a {record.type[:100]!r}"
+            )
+        return await self.submit(**{**record.keywords, **params})
 
     def call(self, **params: Any) -> DagCall:
         """A run with these parameters that is not submitted yet: a task may return it, to have it run in its place."""

@@ -98,6 +98,18 @@ async def test_from_a_node_on_it_runs_again(
     assert calls == {"a": 1, "b": 2, "c": 2}
 
 
+async def test_another_run_with_other_parameters(app: Jobbers, worker: StartWorker, step: Any) -> None:
+    dag, other = app.dag("params"), app.dag("other")
+    dag.node(step, dag.param("name"), dag.param("before"))
+    run = await dag.submit(name="a", before="x")
+    again = await dag.again(run.id, name="b")
+    assert (await again.record()).keywords == {"name": "b", "before": "x"}
+    with pytest.raises(InvalidInput, match="is not a run of graph 'other'"):
+        await other.again(run.id)
+    async with worker(app):
+        assert (await run.result(20), await again.result(20)) == ("a1", "b1")
+
+
 async def test_runs_are_listed(app: Jobbers, worker: StartWorker, step: Any) -> None:
     one, other = app.dag("one"), app.dag("other")
     one.node(step, "a")
