@@ -248,6 +248,19 @@ function settle_run(parts, retention)
   end
 end
 
+-- Accept what an execution returned: `where` is 'result' or 'blob', `value` the result or the name of its blob.
+local function accept(id, record, where, value, retention, stamp, tally, recent)
+  returned, lies = value, where
+  if #value > COMPACT and where == 'result' then
+    redis.call('SET', P .. K.result .. id, value, 'PX', retention)
+    close(id, record, 'succeed', stamp, retention, tally)
+  else
+    close(id, record, 'succeed', stamp, retention, tally, where, value)
+  end
+  recent[#recent + 1] = id
+  recent[#recent + 1] = TO.succeed
+end
+
 -- Cancel a task in whatever status it is; with a run all of its tasks, the last ones first; with a map what is under way.
 -- Returns its status before, or '' when there is no such task.
 local function cancel_task(id, reason, call, stamp, retention, tally, recent)

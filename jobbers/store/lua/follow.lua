@@ -13,21 +13,13 @@ for i = 2, #ARGV, 6 do
   local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   local place = P .. K.task .. next_one
   if holds(record, owner) then
-    returned, lies = ARGV[i + 4], ARGV[i + 3]
     local queue = string.sub(redis.call('HGET', place, 'lane') or '', 1, -3)
     heir, heir_owner = next_one, owner
     if redis.call('SISMEMBER', P .. K.paused, queue) == 1 then
       heir = ''
     end
-    if #returned > COMPACT and lies == 'result' then
-      redis.call('SET', P .. K.result .. id, returned, 'PX', ARGV[i + 2])
-      close(id, record, 'succeed', stamp, ARGV[i + 2], tally)
-    else
-      close(id, record, 'succeed', stamp, ARGV[i + 2], tally, lies, returned)
-    end
+    accept(id, record, ARGV[i + 3], ARGV[i + 4], ARGV[i + 2], stamp, tally, recent)
     done[#done + 1] = id
-    recent[#recent + 1] = id
-    recent[#recent + 1] = TO.succeed
   elseif record[1] ~= TO.succeed or record[2] ~= owner then
     refused[#refused + 1] = id
     owner = ''

@@ -9,16 +9,8 @@ for i = 1, #ARGV, 5 do
   local id, owner, where, value = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
   local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   if holds(record, owner) then
-    returned, lies = value, where
-    if #value > COMPACT and where == 'result' then
-      redis.call('SET', P .. K.result .. id, value, 'PX', ARGV[i + 2])
-      close(id, record, 'succeed', stamp, ARGV[i + 2], tally)
-    else
-      close(id, record, 'succeed', stamp, ARGV[i + 2], tally, where, value)
-    end
+    accept(id, record, where, value, ARGV[i + 2], stamp, tally, recent)
     done[#done + 1] = id
-    recent[#recent + 1] = id
-    recent[#recent + 1] = TO.succeed
   elseif record[1] ~= TO.succeed or record[2] ~= owner then
     refused[#refused + 1] = id
   end
