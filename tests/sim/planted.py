@@ -23,6 +23,10 @@ def _replaced(*scripts: str, old: str, new: str) -> Rewrite:
     return rewrite
 
 
+def _both(first: Rewrite, second: Rewrite) -> Rewrite:
+    return lambda name, text: second(name, first(name, text))
+
+
 FENCED = ("succeed", "follow", "fail", "retry", "snooze", "release", "skip")
 
 ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim", "skip", "suspend", "follow")
@@ -65,8 +69,11 @@ BUGS: dict[str, Rewrite] = {
         new="'HSETNX', place_of_run, 'node'",
     ),
     "a map ends before its tasks": _replaced(*ENDING, old="under_way == 0 and", new="under_way <= 1 and"),
-    "a map forgets that an item failed": _replaced(
-        *ENDING, old="redis.call('HSETNX', place, 'broken', id)", new="local nothing"
+    "a map forgets that an item failed, and does not count": _both(
+        _replaced(*ENDING, old="redis.call('HSETNX', place, 'broken', id)", new="local nothing"),
+        _replaced(
+            *ENDING, old="elseif not r[8] and not enough and good < total then", new="elseif false then"
+        ),
     ),
     "a map may be expanded by anybody": _replaced("expand", "suspend", old=HOLDS, new="return true"),
     "a run that ends before its task waits for it is not heard of": _replaced(
