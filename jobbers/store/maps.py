@@ -9,11 +9,13 @@ from jobbers.core.ids import shard_of
 from jobbers.core.payload import Gathered, pack
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
-from jobbers.store.tasks import MAX_BATCH, MAX_BATCH_BYTES
+from jobbers.store.tasks import MAX_BATCH_BYTES
 from jobbers.store.wire import Argument
 
 MAP_TYPE = "map."
 """What the type of a map's own record begins with; the type of its tasks follows."""
+MAX_EXPANSION = 200
+"""Most items that become tasks in one script: some milliseconds of the server."""
 CHUNK = 1000
 """How many results are read at a time."""
 
@@ -120,7 +122,7 @@ def _chunks(tasks: Sequence[ItemTask]) -> Iterator[tuple[int, list[ItemTask]]]:
     chunk: list[ItemTask] = []
     size = 0
     for place, task in enumerate(tasks):
-        if chunk and (len(chunk) == MAX_BATCH or size + len(task.envelope) > MAX_BATCH_BYTES):
+        if chunk and (len(chunk) == MAX_EXPANSION or size + len(task.envelope) > MAX_BATCH_BYTES):
             yield place - len(chunk), chunk
             chunk, size = [], 0
         chunk.append(task)

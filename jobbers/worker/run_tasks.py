@@ -20,10 +20,9 @@ from jobbers.dag.mapping import Rows, rows_of
 from jobbers.errors import InvalidInput, NotFound
 from jobbers.launch import Startable
 from jobbers.store.blobs import BlobStore
-from jobbers.store.maps import ItemTask
+from jobbers.store.maps import MAX_EXPANSION, ItemTask
 from jobbers.store.references import Resolver
 from jobbers.store.store import Store
-from jobbers.store.tasks import MAX_BATCH
 from jobbers.task_type import TaskType
 from jobbers.worker.execution import Execution
 
@@ -96,8 +95,8 @@ class RunTasks:
             rows, keys = await self._rows_of(claimed.id, envelope)
             begun, under_way, window = await self._maps.begun(claimed.id)
             until = min(len(rows), begun + max(0, window - under_way))
-            for start in range(begun, until, MAX_BATCH):
-                some = rows[start : min(start + MAX_BATCH, until)]
+            for start in range(begun, until, MAX_EXPANSION):
+                some = rows[start : min(start + MAX_EXPANSION, until)]
                 tasks = [_item_task(claimed.id, task_type, envelope, row) for row in some]
                 if not await self._maps.expand(claimed.id, claimed.owner, task_type.name, start, tasks):
                     break
