@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import time
-import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
-from jobbers.client import Client
+from jobbers.access import Access
 from jobbers.core.durations import Duration, to_optional_ms
-from jobbers.core.events import Dispatcher
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
@@ -23,17 +18,11 @@ from jobbers.dag.text import loads
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
-from jobbers.inspector import Inspector
 from jobbers.middleware import Middleware
 from jobbers.run import RunHandle
 from jobbers.schedules import MissedName, OverlapName, Schedules
 from jobbers.settings import Settings, load_settings, telemetry_of
-from jobbers.store.blobs import BlobStore, FolderBlobStore
-from jobbers.store.connect import Connector, ServerConnector
-from jobbers.store.embedded import EmbeddedServer
-from jobbers.store.embedded import start as start_embedded
-from jobbers.store.store import Store
-from jobbers.store.url import embedded_directory, is_embedded, parse
+from jobbers.store.blobs import BlobStore
 from jobbers.sync import SyncPortal
 from jobbers.task_type import TaskType
 from jobbers.telemetry.ports import Telemetry, start
@@ -51,7 +40,7 @@ class Decorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> TaskType[P, R]: ...
 
 
-class Jobbers:
+class Jobbers(Access):
     """An application: task types and the server that holds their tasks.
 
     ``redis_url`` is a URL or ``"embedded"``; ``roles`` names sets of queues that workers can be started for. What is not
@@ -72,10 +61,7 @@ class Jobbers:
         **more: Any,
     ) -> None:
         given = {"redis_url": redis_url, "namespace": namespace, "shards": shards, **more}
-        self.settings = settings or load_settings(given)
-        if not is_embedded(self.settings.redis_url):
-            parse(self.settings.redis_url)
-        self.blobs = blobs or FolderBlobStore(Path(self.settings.blob_dir))
+        super().__init__(settings or load_settings(given), blobs)
         self.roles = {
             check_name(role, "the role"): [check_name(queue, "the queue") for queue in queues]
             for role, queues in (roles or {}).items()
@@ -84,13 +70,6 @@ class Jobbers:
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.middleware: list[Middleware] = []
-        self.events = Dispatcher(time.monotonic)
-        self._connector: Connector | None = None
-        self._embedded: EmbeddedServer | None = None
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Client]] = {}
         self.sync = SyncPortal(self.client)
         self.telemetry: Telemetry | None = None
         configuration = telemetry_of(self.settings)
@@ -280,82 +259,6 @@ class Jobbers:
     def run(self, run_id: str) -> RunHandle:
         """The handle of a run that was submitted before. Raises :class:`InvalidId`."""
         return RunHandle(check_id(run_id), self.client)
-
-    def connector(self) -> Connector:
-        """How to reach the server; starts or joins the embedded one if that is asked for, which takes a moment."""
-        if self._connector is None:
-            url = self.settings.redis_url
-            if is_embedded(url):
-                self._embedded = start_embedded(embedded_directory(url))
-                url = self._embedded.url
-            self._connector = ServerConnector(parse(url))
-        return self._connector
-
-    def use(self, connector: Connector) -> None:
-        """Reach the server by this connector from now on; for tests."""
-        self._connector = connector
-
-    async def client(self) -> Client:
-        """The client of the running event loop, opened when first asked for. Raises :class:`ServerUnavailable`,
-        :class:`ConfigError`."""
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            # However many ask at once, one connection is made; nobody's cancellation takes it from the others.
-            opening = self._opening.get(loop)
-            if opening is None:
-                opening = self._opening[loop] = loop.create_task(self._open_client(), name="jobbers-open")
-                opening.add_done_callback(lambda _: self._opening.pop(loop, None))
-            client = await asyncio.shield(opening)
-        return client
-
-    async def _open_client(self) -> Client:
-        client = Client(await self.open_store(), self.settings, self.blobs, self.events)
-        self._clients[asyncio.get_running_loop()] = client
-        return client
-
-    async def open_store(self, name: str = "jobbers") -> Store:
-        """A store of its own for the running event loop; the caller closes it."""
-        if self._connector is None and is_embedded(self.settings.redis_url):
-            await asyncio.to_thread(self.connector)
-        settings = self.settings
-        store = Store(
-            self.connector(),
-            namespace=settings.namespace,
-            shards=settings.shards,
-            patience=settings.patience,
-            name=name,
-            replicated=settings.durability == "replicated",
-        )
-        try:
-            return await store.open()
-        except BaseException:
-            await store.close()
-            raise
-
-    async def inspector(self) -> Inspector:
-        """Reads and repairs, for the running event loop."""
-        return Inspector((await self.client()).store, self.settings, self.blobs)
-
-    async def close(self) -> None:
-        """Close what the running event loop opened."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
-
-    def stop_embedded(self) -> None:
-        """End the embedded server if this app started one."""
-        if self._embedded is not None:
-            self._embedded.stop()
-            self._embedded = None
-            self._connector = None
-
-    async def __aenter__(self) -> Jobbers:
-        await self.client()
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
     def queues_of(self, role: str | None = None) -> list[str]:
         """The queues of a role; without one, those of the registered task types. Raises :class:`ConfigError`."""
