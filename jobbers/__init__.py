@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from jobbers.app import Jobbers
     from jobbers.client import new_id
     from jobbers.context import AttemptOver, CurrentTask, current_task
+    from jobbers.core.limits import Fair, Limit, Rate
     from jobbers.core.policy import Retry, Unique
     from jobbers.core.results import Results
     from jobbers.core.signals import Fail, Skip, Snooze
@@ -35,15 +36,18 @@ __all__ = [
     "CurrentTask",
     "Dag",
     "Fail",
+    "Fair",
     "Flow",
     "FolderBlobStore",
     "HashBy",
     "Jobbers",
     "JobbersError",
+    "Limit",
     "Middleware",
     "NodeState",
     "Progress",
     "Random",
+    "Rate",
     "Results",
     "Retry",
     "RoundRobin",
@@ -88,6 +92,9 @@ _HOMES = {
     "zipped": "jobbers.dag.nodes",
     "group": "jobbers.flow",
     "Fail": "jobbers.core.signals",
+    "Fair": "jobbers.core.limits",
+    "Limit": "jobbers.core.limits",
+    "Rate": "jobbers.core.limits",
     "FolderBlobStore": "jobbers.store.blobs",
     "Jobbers": "jobbers.app",
     "HashBy": "jobbers.core.spread",

@@ -10,6 +10,7 @@ from jobbers.access import Access
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
+from jobbers.core.limits import Fair, Key, Limit, Rate
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
 from jobbers.core.spread import Spread
@@ -18,6 +19,7 @@ from jobbers.dag.text import loads
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
+from jobbers.limits import Limits, gates_of, per_worker
 from jobbers.middleware import Middleware
 from jobbers.run import RunHandle
 from jobbers.schedules import MissedName, OverlapName, Schedules
@@ -69,6 +71,7 @@ class Jobbers(Access):
         self.task_types: dict[str, TaskType[Any, Any]] = {}
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
+        self.limits = Limits(self.client)
         self.middleware: list[Middleware] = []
         self.sync = SyncPortal(self.client)
         self.telemetry: Telemetry | None = None
@@ -97,6 +100,9 @@ class Jobbers(Access):
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
         telemetry: str | float = "auto",
+        limits: Sequence[Limit] = (),
+        rates: Sequence[Rate] = (),
+        fair_by: Key | Fair | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> Decorator: ...
     def task(self, *function: Any, **options: Any) -> Any:
@@ -115,6 +121,8 @@ class Jobbers(Access):
         * ``retention``, ``failed_retention``: how long its records stay.
         * ``telemetry``: which attempts get a span: ``"auto"``, ``"always"``, a ratio, ``"slow:500ms"``, ``"errors"``,
           ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
+        * ``limits``, ``rates``: how many may run at a time or start in a time, each a :class:`Limit` or :class:`Rate`.
+        * ``fair_by``: a parameter (or a :class:`Fair`) over whose values claims take turns.
         * ``extras``: options of your own middleware.
 
         Raises :class:`ConfigError` for a name that is taken, :class:`InvalidInput` for a policy that makes no sense.
@@ -140,8 +148,13 @@ class Jobbers(Access):
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
         telemetry: str | float = "auto",
+        limits: Sequence[Limit] = (),
+        rates: Sequence[Rate] = (),
+        fair_by: Key | Fair | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> TaskType[Any, Any]:
+        chosen = str(name or getattr(function, "__name__", ""))
+        gates = gates_of(chosen, f"task {chosen!r}", limits, rates, fair_by)
         spread = None if isinstance(queue, str) else queue
         policy = Policy(
             queue=queue if isinstance(queue, str) else queue.queues[0],
@@ -158,23 +171,39 @@ class Jobbers(Access):
             failed_retention_ms=to_optional_ms(failed_retention, "failed_retention")
             or self.settings.failed_retention_ms,
             telemetry=parse_granularity(telemetry),
+            per_worker=per_worker(limits),
         )
-        chosen = str(name or getattr(function, "__name__", ""))
         task_type: TaskType[Any, Any] = TaskType(
             function, chosen, policy, self.client, self.settings.max_payload, dict(extras or {})
         )
+        task_type.gates, task_type.gates_of_queues = gates, self.limits.of_queues
         if chosen in self.task_types:
             raise ConfigError(
                 f"task type {chosen!r} is registered already: give one of the two another name="
             )
         if self.telemetry is not None:
             task_type.outbound = self.telemetry.outbound
+        self.limits.define(gates)
         self.task_types[chosen] = task_type
         return task_type
 
     def _granularity_of(self, name: str) -> Granularity:
         task_type = self.task_types.get(name)
         return AUTO if task_type is None else task_type.policy.telemetry
+
+    def queue(
+        self,
+        name: str,
+        *,
+        limits: Sequence[Limit] = (),
+        rates: Sequence[Rate] = (),
+        fair_by: Key | Fair | None = None,
+    ) -> None:
+        """What holds for all tasks of a queue, whatever their type; options as for :meth:`task`.
+
+        Raises :class:`ConfigError` for a queue that was described before, and like :meth:`task`.
+        """
+        self.limits.define_queue(check_name(name, "the queue"), limits, rates, fair_by)
 
     def dag(self, name: str, *, deadline: Duration | None = None) -> Dag:
         """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``. A run that has not ended

@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from jobbers.core import ids
 from jobbers.core.events import Dispatcher, TaskSubmitted
+from jobbers.core.limits import is_shared
 from jobbers.core.payload import pack
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
@@ -34,9 +35,12 @@ FIRST_LOOK_SECONDS = 1.0
 """However short a wait is, it looks once: so long may that take."""
 
 
-def new_id(unique: str | None = None) -> str:
-    """A new task id (a ULID). With a unique key, one that lives in the shard of that key."""
+def new_id(unique: str | None = None, *, limited: bool = False) -> str:
+    """A new task id (a ULID). With a unique key, one that lives in the shard of that key; with ``limited`` one that lives
+    where limits are counted."""
     task_id = ids.make_id(time.time_ns() // 1_000_000, _chance.getrandbits(80))
+    if limited:
+        return ids.with_tail(task_id, 0)
     return ids.with_tail(task_id, ids.unique_tail(unique)) if unique else task_id
 
 
@@ -193,18 +197,18 @@ class Client:
         await self.store.close()
 
 
-def place(placement: Placement, task_id: str | None, envelope: bytes) -> TaskSpec:
+def place(placement: Placement, task_id: str | None, envelope: bytes, gates: str = "") -> TaskSpec:
     """A task to submit; without an id it gets a new one. Raises :class:`InvalidId`."""
-    unique = placement.unique_key
+    unique, limited = placement.unique_key, is_shared(gates)
     if task_id is None:
-        return TaskSpec(new_id(unique or None), placement, envelope)
+        return TaskSpec(new_id(unique or None, limited=limited), placement, envelope, gates)
     checked = ids.check_id(task_id)
-    if unique and ids.tail_of(checked) != ids.unique_tail(unique):
+    if unique and not limited and ids.tail_of(checked) != ids.unique_tail(unique):
         raise InvalidId(
             f"task id {checked} does not belong to the shard of unique key {unique!r}: make ids for unique tasks with "
             "jobbers.new_id(unique=key)"
         )
-    return TaskSpec(checked, placement, envelope)
+    return TaskSpec(checked, placement, envelope, gates)
 
 
 def _submitted(spec: TaskSpec) -> TaskSubmitted:

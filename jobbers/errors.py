@@ -92,6 +92,16 @@ class Conflict(JobbersError):
     code = "conflict"
 
 
+class LimitReached(JobbersError):
+    """A limit that refuses what is over it has no permit left; nothing was submitted. ``limit`` is its name."""
+
+    code = "limit_reached"
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
 class TaskFailed(JobbersError):
     """The task ended as *failed*; ``reason`` says why and ``error`` holds its last
     attempt's :class:`jobbers.AttemptError`, or ``None``."""

@@ -179,6 +179,8 @@ async def _start(
     work: Startable, run_id: str | None, get_client: GetClient, deadline_ms: int = 0
 ) -> RunHandle:
     launch = work.prepare(new_id() if run_id is None else check_id(run_id))
+    if run_id is None and launch.limited:
+        launch = work.prepare(new_id(limited=True))
     client = await get_client()
     await client.store.runs.launch(*launch, deadline_ms=deadline_ms)
     if (tell := client.events.tell) is not None:

@@ -11,6 +11,7 @@ from jobbers.core import ids
 from jobbers.core.lanes import Lane, parse_lane
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import HIGHEST_PRIORITY
+from jobbers.core.task import Placement
 from jobbers.core.trace_context import RUN_HEADER, inherited
 from jobbers.dag.graph import Graph
 from jobbers.dag.plan import Plan, Planned, compile_graph
@@ -27,6 +28,11 @@ class Launch(NamedTuple):
     envelope: bytes
     plan: StoredPlan
     tasks: list[LaunchedTask]
+
+    @property
+    def limited(self) -> bool:
+        """Whether one of its tasks has to lie where limits are counted."""
+        return any(task.limited for task in self.tasks)
 
 
 class Startable(ABC):
@@ -108,8 +114,16 @@ def _launched(headers: Mapping[str, str], planned: Planned, queue: str, heir: Pl
         planned.then,
         planned.name,
         planned.trigger.value,
-        _fields(planned),
+        _fields(planned) | _gates(planned, task, queue),
+        task.limited_in(queue),
     )
+
+
+def _gates(planned: Planned, task: TaskType[..., Any], queue: str) -> dict[str, str]:
+    """The gates of a task that is called once; a map's are those of its tasks."""
+    placement = Placement(task.name, queue, task.policy.priority)
+    gates = "" if planned.mapped else task.gates_of(planned.args, planned.kwargs, placement)
+    return {"gates": gates} if gates else {}
 
 
 def _fields(planned: Planned) -> dict[str, str | int]:

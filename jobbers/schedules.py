@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from jobbers.client import Client, new_id
 from jobbers.core.durations import Duration, to_ms
 from jobbers.core.ids import unique_tail, with_tail
+from jobbers.core.limits import is_shared
 from jobbers.core.names import check_name
 from jobbers.core.payload import encode_arguments, unpack_envelope
 from jobbers.core.schedule import Kind, Missed, Overlap, Schedule
@@ -165,8 +166,23 @@ class Schedules:
     async def write(self, store: Store, definition: Definition, *, replace: bool) -> str:
         """Write a definition to a store; as :meth:`create`."""
         schedule = definition.schedule
+        self._refuse_elsewhere(schedule, definition.envelope, len(store.shards))
         slot = schedule.timing.after(await store.inspect.now_ms())
         return await store.schedules.write(schedule, definition.envelope, slot, replace=replace)
+
+    def _refuse_elsewhere(self, schedule: Schedule, envelope: bytes, shards: int) -> None:
+        """What a schedule starts lies in the shard of its name, and what is limited where limits are counted."""
+        if unique_tail(schedule.name) % shards == 0:
+            return
+        if schedule.kind is Kind.TASK:
+            limited = is_shared(self.gates_of(schedule, envelope, schedule.queue))
+        else:
+            limited = self.prepare_run(schedule, envelope, new_id()).limited
+        if limited:
+            raise InvalidInput(
+                f"schedule {schedule.name!r} starts what has limits, and lies in another shard than these: give it another "
+                "name"
+            )
 
     async def write_defined(self, store: Store) -> None:
         """Write what the app's code defines. What is just so already keeps its slots, also those missed meanwhile."""
@@ -230,7 +246,8 @@ class Schedules:
             schedule.priority,
             deadline_ms=schedule.deadline_ms,
         )
-        return await client.submit_one(TaskSpec(task_id, placement, found.envelope))
+        gates = self.gates_of(schedule, found.envelope, placement.queue)
+        return await client.submit_one(TaskSpec(task_id, placement, found.envelope, gates))
 
     def prepare_run(self, schedule: Schedule, envelope: bytes, run_id: str) -> Launch:
         """The run that a schedule starts. Raises :class:`NotFound` for a graph that this app does not have, and like
@@ -248,6 +265,14 @@ class Schedules:
             return schedule.queue
         given = unpack_envelope(envelope)
         return task.choose_queue(task.policy.spread, given.args, given.kwargs)
+
+    def gates_of(self, schedule: Schedule, envelope: bytes, queue: str) -> str:
+        """The gates that the next task of a schedule has to pass."""
+        task = self._task_types.get(schedule.target)
+        if task is None:
+            return ""
+        given = unpack_envelope(envelope)
+        return task.gates_of(given.args, given.kwargs, Placement(task.name, queue, schedule.priority))
 
 
 def _choice(choices: type[Choice], value: str, what: str) -> Choice:

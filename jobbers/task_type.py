@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from jobbers.client import Client, place
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.ids import check_id
+from jobbers.core.limits import NO_GATES, Gates
 from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Policy, Unique, check_priority
@@ -144,7 +145,8 @@ class Submitter(Generic[P, R]):
     ) -> TaskSpec:
         self._type.signature.check(args, kwargs)
         envelope = encode_arguments(self._type.name, args, kwargs, headers, self._type.max_payload)
-        return place(self._placement(args, kwargs), task_id, envelope)
+        placement = self._placement(args, kwargs)
+        return place(placement, task_id, envelope, self._type.gates_of(args, kwargs, placement))
 
     def _placement(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Placement:
         """The placement in the task's queue: one object for all tasks of a queue, which therefore go together."""
@@ -180,9 +182,18 @@ class TaskType(Generic[P, R]):
         self.max_payload = max_payload
         self.client = client
         self.outbound: Outbound | None = None
+        self.gates = NO_GATES
+        self.gates_of_queues: Mapping[str, Gates] = {}
         self.signature = Signature(function, name)
         self._defaults = Options(
-            Placement(name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0), policy.spread
+            Placement(
+                name,
+                policy.queue,
+                policy.priority,
+                deadline_ms=policy.deadline_ms or 0,
+                retention_ms=policy.retention_ms,
+            ),
+            policy.spread,
         )
         self._turns = itertools.count(_chance.randrange(1000))
         self._submitter: Submitter[P, R] = Submitter(self, self._defaults)
@@ -246,6 +257,29 @@ class TaskType(Generic[P, R]):
                 f"({', '.join(spread.queues)})"
             )
         return chosen
+
+    def limited_in(self, queue: str) -> bool:
+        """Whether its tasks in this queue have to lie where limits are counted."""
+        return self.gates.shared or self.gates_of_queues.get(queue, NO_GATES).shared
+
+    def gates_of(self, args: Sequence[Any], kwargs: Mapping[str, Any], placement: Placement) -> str:
+        """The gates that a task with these arguments has to pass, as its record has them. Raises :class:`InvalidInput` when
+        the key of one cannot be had."""
+        of_queue = self.gates_of_queues.get(placement.queue, NO_GATES)
+        texts = [
+            gates.text(lambda: self.signature.bound(args, kwargs), placement.queue)
+            for gates in (self.gates, of_queue)
+            if gates.gates
+        ]
+        if (
+            texts
+            and (placement.delay_ms or placement.at_ms)
+            and any(gate[0] == "p" for gate in ",".join(texts).split(","))
+        ):
+            raise InvalidInput(
+                f"task {self.name!r} has a limit that replaces those that wait: it takes no delay and no time (at)"
+            )
+        return ",".join(texts)
 
     @functools.cached_property
     def results_parameters(self) -> frozenset[str]:

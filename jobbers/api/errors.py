@@ -38,6 +38,7 @@ ANSWERS: dict[str, Answer] = {
     "unknown_task_type": Answer(422),
     "not_found": Answer(404),
     "conflict": Answer(409),
+    "limit_reached": Answer(409),
     "task_failed": Answer(409),
     "task_cancelled": Answer(409),
     "task_skipped": Answer(409),

@@ -93,12 +93,11 @@ async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitte
     before = await _statuses(client, [task.spec.id for task in tasks if task.chosen])
     now = await client.store.inspect.now_ms() if any(spec.placement.at_ms for spec in specs) else 0
     pairs = list(zip(specs, await _write(client, specs), strict=True))
-    fresh = {
-        spec.id: _first_status(spec, now)
-        for spec, task_id in pairs
-        if task_id == spec.id and task_id not in before
+    fresh = {task_id for spec, task_id in pairs if task_id == spec.id and task_id not in before}
+    # One that has gates to pass may stand in a line instead.
+    known = before | {
+        spec.id: _first_status(spec, now) for spec, _ in pairs if spec.id in fresh and not spec.gates
     }
-    known = before | fresh
     known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
     return [
         Submitted(id=task_id, status=known.get(task_id), created=task_id == spec.id and task_id in fresh)

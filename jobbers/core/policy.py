@@ -138,7 +138,8 @@ class Policy:
     ``timeout_ms`` bounds one execution, ``heartbeat_ms`` the silence between two heartbeats, ``deadline_ms`` the time
     from submission to start; ``slow_ms`` is when a healthy execution begins to count as slow.
     Without a ``spread`` over several queues all tasks go to ``queue``, which is else the first of them.
-    ``retention_ms`` and ``failed_retention_ms`` say how long records of succeeded (or cancelled) and failed tasks stay.
+    ``per_worker`` bounds its executions in one worker. ``retention_ms`` and ``failed_retention_ms`` say how long records of
+    succeeded (or cancelled) and failed tasks stay.
     """
 
     queue: str
@@ -154,6 +155,7 @@ class Policy:
     failed_retention_ms: int
     spread: Spread | None = None
     telemetry: Granularity = AUTO
+    per_worker: int | None = None
 
     @property
     def queues(self) -> Sequence[str]:

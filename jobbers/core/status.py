@@ -36,6 +36,7 @@ class Event(StrEnum):
 
     UNBLOCK = "unblock"
     PROMOTE = "promote"
+    PARK = "park"
     CLAIM = "claim"
     FOLLOW = "follow"
     SUCCEED = "succeed"
@@ -70,6 +71,8 @@ def _row(target: Status, *sources: Status) -> Transition:
 TRANSITIONS: dict[Event, Transition] = {
     Event.UNBLOCK: _row(Status.QUEUED, Status.BLOCKED),
     Event.PROMOTE: _row(Status.QUEUED, Status.SCHEDULED),
+    # It waits for a permit, before its lane or instead of an execution.
+    Event.PARK: _row(Status.BLOCKED, Status.BLOCKED, Status.SCHEDULED, Status.QUEUED),
     Event.CLAIM: _row(Status.RUNNING, Status.QUEUED),
     Event.FOLLOW: _row(
         Status.RUNNING, Status.BLOCKED

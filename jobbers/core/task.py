@@ -15,7 +15,8 @@ from jobbers.core.status import Status
 class Placement:
     """Where and when a task goes: what all tasks of one call to ``map`` have in common, compared by identity.
 
-    ``delay_ms`` counts from the server's now; ``at_ms`` is absolute and wins; ``deadline_ms`` is the time left to start.
+    ``delay_ms`` counts from the server's now; ``at_ms`` is absolute and wins; ``deadline_ms`` is the time left to start;
+    ``retention_ms`` is how long a record stays that is cancelled to make room for one of these tasks.
     """
 
     type: str
@@ -27,6 +28,7 @@ class Placement:
     unique_key: str = ""
     unique_scope: str = ""
     unique_ttl_ms: int = 0
+    retention_ms: int = 0
 
     @cached_property
     def head(self) -> tuple[str | int, ...]:
@@ -45,11 +47,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task to submit: its id, its placement and its encoded arguments and headers."""
+    """One task to submit: its id, its placement, its encoded arguments and headers, and the gates that it has to pass."""
 
     id: str
     placement: Placement
     envelope: bytes
+    gates: str = ""
 
 
 class Claimed(NamedTuple):

@@ -26,6 +26,12 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:duty:<name>          | string | which worker does a background duty; expires with its lease                  |
 | K:schedules            | zset   | schedule by the ms at which to look at it; inf when it is paused             |
 | K:schedule:<name>      | hash   | a schedule, fields below; stays until it is deleted                          |
+| K:limits               | hash   | what each limit and rate allows, by its name                                 |
+| K:permits:<gate>       | zset   | permits by the ms at which they come back; of a rate, expires when unused    |
+| K:line:<gate>          | zset   | parked tasks that wait for a permit, by priority and time of creation        |
+| K:gates                | set    | gates that have a line                                                       |
+| K:refill               | zset   | gates with a line by the ms at which to look at them again                   |
+| K:parked               | hash   | how many tasks of a queue stand in lines                                     |
 | K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
@@ -65,6 +71,12 @@ SHARD_KEYS: dict[str, str] = {
     "garbage": ":garbage:",
     "schedules": ":schedules",
     "schedule": ":schedule:",
+    "limits": ":limits",
+    "permits": ":permits:",
+    "line": ":line:",
+    "gates": ":gates",
+    "refill": ":refill",
+    "parked": ":parked",
     "clock": ":clock",
 }
 
@@ -82,7 +94,7 @@ FIELDS = (
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
     "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
-    "stands_in", "held", "expires",
+    "stands_in", "held", "expires", "gates", "parked",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -98,7 +110,10 @@ would start, and its ``output`` is what it returns, with references to results.
 
 A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
 must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
-task that has launched a run in its place is a map of one item, the run; ``stands_in`` is its id."""
+task that has launched a run in its place is a map of one item, the run; ``stands_in`` is its id.
+
+``gates`` are the limits, rates and turns that a task has to pass (``store/lua/_gates.lua`` has their grammar), ``parked``
+the one in whose line it stands."""
 
 
 SCHEDULE_FIELDS = (
@@ -135,6 +150,10 @@ class ShardKeys:
         self.recent = self.prefix + SHARD_KEYS["recent"]
         self.bell = self.prefix + SHARD_KEYS["bell"]
         self.schedules = self.prefix + SHARD_KEYS["schedules"]
+        self.limits = self.prefix + SHARD_KEYS["limits"]
+        self.gates = self.prefix + SHARD_KEYS["gates"]
+        self.refill = self.prefix + SHARD_KEYS["refill"]
+        self.parked = self.prefix + SHARD_KEYS["parked"]
         self.clock = self.prefix + SHARD_KEYS["clock"]
         self._task = self.prefix + SHARD_KEYS["task"]
 
@@ -170,6 +189,14 @@ class ShardKeys:
         """The holder of a unique key."""
         return f"{self.prefix}{SHARD_KEYS['unique']}{key}"
 
+    def permits(self, gate: str) -> str:
+        """The permits of a gate."""
+        return f"{self.prefix}{SHARD_KEYS['permits']}{gate}"
+
+    def line(self, gate: str) -> str:
+        """Who waits for a permit of a gate."""
+        return f"{self.prefix}{SHARD_KEYS['line']}{gate}"
+
     def schedule(self, name: str) -> str:
         """A schedule."""
         return f"{self.prefix}{SHARD_KEYS['schedule']}{name}"
@@ -190,6 +217,11 @@ class ShardKeys:
     def task_pattern(self) -> str:
         """A SCAN pattern of all records."""
         return f"{_escaped(self._task)}*"
+
+    @property
+    def permits_pattern(self) -> str:
+        """A SCAN pattern of the permits of all gates."""
+        return f"{_escaped(self.permits(''))}*"
 
     def task_id(self, key: str) -> str:
         """The id in the key of a record."""

@@ -26,6 +26,7 @@ class ItemTask(NamedTuple):
     id: str
     lane: str
     envelope: bytes
+    gates: str = ""
 
 
 class MapProgress(NamedTuple):

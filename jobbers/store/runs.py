@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jobbers.core.ids import shard_of
 from jobbers.core.payload import Undecodable, pack, unpack
-from jobbers.errors import Conflict, NotFound
+from jobbers.errors import Conflict, InvalidInput, NotFound
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
 from jobbers.store.wire import Argument
@@ -20,7 +20,8 @@ RUN_TYPE = "run."
 
 
 class LaunchedTask(NamedTuple):
-    """One task of a run, as the server gets it: ``then`` are the ids to tell of its end, ``fields`` more of its record."""
+    """One task of a run, as the server gets it: ``then`` are the ids to tell of its end, ``fields`` more of its record. One
+    that is ``limited``, or makes tasks that are, has to lie where limits are counted."""
 
     id: str
     type: str
@@ -31,6 +32,7 @@ class LaunchedTask(NamedTuple):
     node: str
     trigger: str
     fields: Mapping[str, str | int] = MappingProxyType({})
+    limited: bool = False
 
 
 class RevivedTask(NamedTuple):
@@ -114,6 +116,11 @@ class RunStore:
     ) -> None:
         """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone. With
         ``owner`` it takes the place of a task of that id. After ``deadline_ms`` it fails with all that has not ended."""
+        if shard_of(run_id, len(self._shards)) and any(task.limited for task in tasks):
+            raise InvalidInput(
+                f"run {run_id} has tasks with limits, which are counted in another shard: give it an id of "
+                "jobbers.new_id(limited=True)"
+            )
         args = launch_words(run_id, envelope, plan, tasks, owner, deadline_ms)
         await self._gateway.run("launch", self._keys(run_id).prefix, args)
 

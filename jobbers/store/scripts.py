@@ -19,14 +19,14 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
-    "skip", "expand", "suspend", "follow", "hold", "fire", "schedule",
+    "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
 )  # fmt: skip
 
 
-GROWING = frozenset({"submit", "requeue", "launch", "revive", "expand", "fire", "schedule"})
+GROWING = frozenset({"submit", "submit_gated", "requeue", "launch", "revive", "expand", "fire", "schedule"})
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
-LIBRARY = ("_lib.lua", "_ends.lua")
+LIBRARY = ("_lib.lua", "_gates.lua", "_launch.lua", "_ends.lua")
 """The helpers, in the order in which they are put before a script."""
 
 Name = TypeVar("Name", bound=str)

@@ -9,6 +9,7 @@ from jobbers.store.control import ControlStore
 from jobbers.store.gateway import Gateway
 from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.limits import LimitStore
 from jobbers.store.maps import MapStore
 from jobbers.store.runs import RunStore
 from jobbers.store.schedules import ScheduleStore
@@ -42,6 +43,7 @@ class Store:
         self.runs = RunStore(self.gateway, self.shards)
         self.maps = MapStore(self.gateway, self.shards)
         self.schedules = ScheduleStore(self.gateway, self.shards)
+        self.limits = LimitStore(self.gateway, self.shards)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from jobbers.core.ids import shard_of
 from jobbers.core.lanes import Lane, parse_lane
+from jobbers.core.limits import is_shared
 from jobbers.core.status import Status
 from jobbers.core.task import Claimed, Placement, TaskSpec
-from jobbers.errors import StoreError
+from jobbers.errors import InvalidId, LimitReached, StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GROUP, GlobalKeys, ShardKeys
 from jobbers.store.record import read_lane, read_status
@@ -120,6 +121,8 @@ class TaskStore:
 
     async def submit_one(self, spec: TaskSpec) -> str:
         """Create a task; an id that exists is left alone. Returns its id, or that of the holder of its unique key."""
+        if spec.gates:
+            return (await self.submit([spec])).get(spec.id, spec.id)
         args = (*spec.placement.head, spec.id, spec.envelope)
         reply = await self._gateway.run("submit", self._keys(spec.id).prefix, args)
         return reply[1].decode() if reply else spec.id
@@ -127,22 +130,33 @@ class TaskStore:
     async def submit(self, specs: Iterable[TaskSpec]) -> dict[str, str]:
         """Create tasks. An id that exists is left alone.
 
-        Returns the holders of unique keys, by the ids that were not created because of them.
+        Returns the holders of unique keys, by the ids that were not created because of them. Raises :class:`LimitReached`.
         """
-        groups: dict[tuple[int, Placement], list[TaskSpec]] = defaultdict(list)
+        groups: dict[tuple[int, bool, Placement], list[TaskSpec]] = defaultdict(list)
         count = len(self._shards)
         for spec in specs:
-            groups[shard_of(spec.id, count), spec.placement].append(spec)
+            shard = shard_of(spec.id, count)
+            if shard and is_shared(spec.gates):
+                raise InvalidId(
+                    f"task id {spec.id} does not belong to the shard where limits are counted: make ids for limited tasks "
+                    "with jobbers.new_id(limited=True)"
+                )
+            groups[shard, bool(spec.gates), spec.placement].append(spec)
         calls = [
-            self._gateway.run("submit", self._shards[shard].prefix, args)
-            for (shard, placement), group in groups.items()
-            for args in _submissions(placement, group)
+            self._gateway.run("submit_gated" if gated else "submit", self._shards[shard].prefix, args)
+            for (shard, gated, placement), group in groups.items()
+            for args in _submissions(placement, group, gated)
         ]
         replies = [await calls[0]] if len(calls) == 1 else await _all(calls)
         holders: dict[str, str] = {}
         for reply in replies:
             if reply:
                 names = [item.decode() for item in reply]
+                if not names[0]:
+                    raise LimitReached(
+                        f"limit {names[1]!r} is full and refuses what is over it: submit again when a task of it has ended",
+                        names[1],
+                    )
                 holders.update(zip(names[::2], names[1::2], strict=True))
         return holders
 
@@ -317,18 +331,21 @@ async def _all(calls: list[Any]) -> list[Any]:
     return list(await asyncio.gather(*calls))
 
 
-def _submissions(placement: Placement, specs: list[TaskSpec]) -> Iterable[list[Argument]]:
-    """The arguments of submit.lua, in chunks bounded by count and bytes."""
-    head: tuple[Argument, ...] = placement.head
+def _submissions(placement: Placement, specs: list[TaskSpec], gated: bool) -> Iterable[list[Argument]]:
+    """The arguments of submit.lua or submit_gated.lua, in chunks bounded by count and bytes."""
+    head: tuple[Argument, ...] = (*placement.head, placement.retention_ms) if gated else placement.head
+    stride = 3 if gated else 2
     args: list[Argument] = []
     args += head
     size = 0
     for spec in specs:
-        if size and (len(args) >= len(head) + 2 * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES):
+        if size and (
+            len(args) >= len(head) + stride * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES
+        ):
             yield args
             args, size = [], 0
             args += head
-        args += (spec.id, spec.envelope)
+        args += (spec.id, spec.envelope, spec.gates) if gated else (spec.id, spec.envelope)
         size += len(spec.envelope)
     yield args
 

@@ -98,6 +98,10 @@ class UpkeepStore:
         types = {
             keys.lanes: b"set",
             keys.paused: b"set",
+            keys.gates: b"set",
+            keys.refill: b"zset",
+            keys.limits: b"hash",
+            keys.parked: b"hash",
             keys.due: b"zset",
             keys.leases: b"zset",
             keys.dead: b"zset",

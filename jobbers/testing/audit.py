@@ -24,7 +24,9 @@ TYPES = {
     "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
     "lane": "stream", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
-    "clock": "string", "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
+    "clock": "string",
+    "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
+    "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
@@ -34,6 +36,11 @@ LASTING = (
     "expiring",
     "schedules",
     "schedule",
+    "limits",
+    "line",
+    "gates",
+    "refill",
+    "parked",
     "lane",
     "lanes",
     "due",
@@ -73,12 +80,14 @@ async def audit_store(store: Store) -> list[Violation]:
         try:
             findings = await store.upkeep.repair_all(shard, 1, 1, mend=False)
             misplaced = await store.upkeep.misplaced(shard)
+            permits = await store.limits.wrong(shard, await store.limits.in_use(shard))
         except StoreError as error:
             violations.append(Violation(keys.prefix, f"cannot be checked by the store itself: {error}"))
         else:
             violations += [
                 Violation(f"{keys.prefix} {task}", f"repair finds it {what}") for task, what in findings
             ]
+            violations += [Violation(f"{keys.prefix} {gate}", what) for gate, what in permits]
             violations += [
                 Violation(keys.prefix, f"{what} ({count} times)") for what, count in misplaced.items()
             ]
@@ -329,6 +338,36 @@ def deadlines_are_of_open_runs(shard: Shard) -> Iterator[Violation]:
             yield Violation(f"{shard.prefix} {task_id}", "has a deadline and is not in expiring")
 
 
+def lines_and_permits_add_up(shard: Shard) -> Iterator[Violation]:
+    """Who is parked stands in the line of that gate and nobody else does; sums are what they sum up."""
+    standing = [(gate, task_id) for gate, held in shard.many["line"].items() for task_id in held.value]
+    parked: Counter[str] = Counter()
+    for task_id, status, fields, _ in shard.records():
+        where, gate = f"{shard.prefix} {task_id}", fields.get("parked")
+        if (status is Status.BLOCKED and gate is not None) != (gate is not None):
+            yield Violation(where, f"is {status} and parked at {gate!r}")
+        lines = [line for line, other in standing if other == task_id]
+        if lines != ([] if gate is None else [gate]):
+            yield Violation(where, f"is parked at {gate!r} and stands in line at {lines}")
+        if gate is not None:
+            parked[fields.get("lane", "").rpartition(":")[0]] += 1
+    for gate, task_id in standing:
+        if shard.status(task_id) is None:
+            yield Violation(f"{shard.prefix} {task_id}", f"stands in line at {gate!r} and has no record")
+    if set(shard.members("gates")) != shard.many["line"].keys():
+        yield Violation(shard.prefix, "lists other gates than those that have a line")
+    if {queue: int(count) for queue, count in shard.members("parked").items()} != dict(parked):
+        yield Violation(
+            shard.prefix, f"counts {shard.members('parked')} parked tasks, and there are {dict(parked)}"
+        )
+    for gate, held in shard.many["permits"].items():
+        weights = [int(permit.split()[0]) for permit in held.value if permit != "#"]
+        if held.value.get("#") != sum(weights):
+            yield Violation(
+                f"{shard.prefix} {gate}", f"counts {held.value.get('#')} permits, and {sum(weights)} are out"
+            )
+
+
 RULES: tuple[Callable[[Shard], Iterator[Violation]], ...] = (
     records_are_whole,
     tasks_live_in_their_shard,
@@ -340,6 +379,7 @@ RULES: tuple[Callable[[Shard], Iterator[Violation]], ...] = (
     unique_keys_are_held,
     lists_are_capped,
     deadlines_are_of_open_runs,
+    lines_and_permits_add_up,
 )
 
 

@@ -179,16 +179,28 @@ class Engine:
 
 
 def _intakes(app: Jobbers, queues: Sequence[str], capacity: Capacity) -> list[tuple[list[str], Slots]]:
-    """Which queues share which slots. Queues whose tasks run in processes are claimed by the number of processes, so
-    that no claimed task waits for one."""
+    """Which queues share which slots. Queues whose tasks run in processes are claimed by the number of processes, and each
+    queue of a type that is limited per worker by that limit, so that no claimed task waits here."""
     heavy = {
         queue
         for task_type in app.task_types.values()
         if task_type.policy.execution is Where.PROCESS
         for queue in task_type.policy.queues
     }
+    narrow: dict[str, int] = {}
+    for task_type in app.task_types.values():
+        if task_type.policy.per_worker is not None:
+            for queue in task_type.policy.queues:
+                narrow[queue] = min(task_type.policy.per_worker, narrow.get(queue, capacity.concurrency))
+    processes = min(capacity.processes, capacity.concurrency)
+    shared = [queue for queue in queues if queue not in narrow]
     split = [
-        ([queue for queue in queues if queue not in heavy], capacity.concurrency),
-        ([queue for queue in queues if queue in heavy], min(capacity.processes, capacity.concurrency)),
+        ([queue for queue in shared if queue not in heavy], capacity.concurrency),
+        ([queue for queue in shared if queue in heavy], processes),
+        *(
+            ([queue], min(narrow[queue], processes if queue in heavy else capacity.concurrency))
+            for queue in queues
+            if queue in narrow
+        ),
     ]
     return [(names, Slots(places)) for names, places in split if names]

@@ -16,6 +16,7 @@ from jobbers.core.lanes import Lane
 from jobbers.core.payload import Envelope, Gathered, Ref, encode_arguments, pack_envelope, unpack_envelope
 from jobbers.core.results import Results
 from jobbers.core.signals import Fail, Skip
+from jobbers.core.task import Placement
 from jobbers.dag.mapping import Rows, rows_of
 from jobbers.errors import InvalidInput, NotFound
 from jobbers.launch import Startable
@@ -172,8 +173,10 @@ def _item_task(
     args, kwargs = [*row, *envelope.args], envelope.kwargs
     sealed = encode_arguments(task_type.name, args, kwargs, envelope.headers, task_type.max_payload)
     queue = _queue(task_type, envelope.extras["each"][2], args, kwargs)
-    lane = Lane(queue, task_type.policy.priority)
-    return ItemTask(ids.with_tail(new_id(), ids.tail_of(map_id)), str(lane), sealed)
+    placement = Placement(task_type.name, queue, task_type.policy.priority)
+    gates = task_type.gates_of(args, kwargs, placement)
+    lane = Lane(queue, placement.priority)
+    return ItemTask(ids.with_tail(new_id(), ids.tail_of(map_id)), str(lane), sealed, gates)
 
 
 def _queue(

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from jobbers import AttemptOver, Fail, FolderBlobStore, Jobbers, Retry, Snooze, current_task
+from jobbers import AttemptOver, Fail, FolderBlobStore, Jobbers, Limit, Rate, Retry, Snooze, current_task
 from jobbers.settings import Settings
 
 SOON = Retry(attempts=3, delay=0.05, jitter=False, backoff="fixed")
@@ -307,6 +307,9 @@ def make_app(**settings: Any) -> Jobbers:
     app.task(name="slow_walk", slow_after=0.8, heartbeat=2.5)(walk)
     app.task(walk)
     app.task(walk_long)
+    app.task(name="narrow", limits=[Limit(4)], retry=SOON)(nap)
+    app.task(name="paced", rates=[Rate(10, per=0.5)], retry=SOON)(note)
+    app.task(name="lone", limits=[Limit(1, key="value", full="refuse")])(note)
     app.task(heartbeat=0.6, retry=SOON)(silent_first)
     app.task(heartbeat=0.6, retry=SOON)(silent)
     app.task(process=True, queue="heavy")(busy_walk)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobbers import Jobbers, Status, TaskHandle, chain, group
-from jobbers.errors import UnknownOutcome
+from jobbers.errors import LimitReached, UnknownOutcome
 from jobbers.store import scripts
 from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
 from tests.scenarios.proxy import Fate, Proxy, Rule
@@ -224,6 +224,50 @@ async def _submit(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await scene.worker()
     await scene.final([scene.app.handle(task_id) for task_id in scene.ids])
     assert scene.effects.count("start") == 602
+
+
+@script("submit_gated")
+async def _submit_gated(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    """What is over a limit is refused; what was taken, and its caller did not hear of it, is not."""
+    async with _client(scene, proxy) as app:
+        lone = app.task_types["lone"]
+        rule = proxy.script("submit_gated", fate)
+        scene.note(await lone.submit("a"))
+        assert rule.hits
+        with pytest.raises(LimitReached):
+            await lone.submit("a")
+        scene.note(await lone.submit("b"))
+    await scene.worker()
+    assert await scene.final([scene.app.handle(task_id) for task_id in scene.ids]) == {SUCCEEDED: 2}
+    assert scene.effects.count("start") == 2
+
+
+@script("limit")
+async def _limit(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    rule = proxy.script("limit", fate)
+    await scene.worker(url=proxy.url)
+    assert rule.hits
+    app = scene.app_by(proxy.url)
+    for verb, amount in (("set", 7), ("reset", 4)):
+        rule = proxy.script("limit", fate)
+        await (app.limits.set("narrow", 7) if verb == "set" else app.limits.reset("narrow"))
+        assert rule.hits, verb
+        assert (await scene.app.limits.get("narrow")).amount == amount
+    await app.close()
+
+
+@script("permits")
+async def _permits(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    """A permit that belongs to nobody comes back, and the line goes on."""
+    await _watched(scene, proxy)
+    store = (await scene.app.client()).store
+    permits = [word for number in range(4) for word in ("inf", f"1 {number}")]
+    await store.gateway.command("ZADD", store.shards[0].permits("narrow"), 4, "#", *permits)
+    rule = proxy.script("permits", fate)
+    tasks = await scene.map("narrow", [0.01] * 6)
+    assert await scene.final(tasks, 10) == {SUCCEEDED: 6}
+    assert rule.hits
+    assert scene.effects.count("start") == 6
 
 
 @script("launch")

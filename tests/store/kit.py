@@ -85,11 +85,13 @@ def placement(**changes: Any) -> Placement:
     return Placement(**{"type": TYPE, "queue": LANE.queue, "priority": LANE.priority, **changes})
 
 
-async def submit(store: Store, *, envelope: bytes = ENVELOPE, id: str | None = None, **changes: Any) -> str:
+async def submit(
+    store: Store, *, envelope: bytes = ENVELOPE, id: str | None = None, gates: str = "", **changes: Any
+) -> str:
     """Submit one task; returns its id."""
     where = placement(**changes)
     task_id = id or new_id(where.unique_key or None)
-    await store.tasks.submit([TaskSpec(task_id, where, envelope)])
+    await store.tasks.submit([TaskSpec(task_id, where, envelope, gates)])
     return task_id
 
 

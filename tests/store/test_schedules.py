@@ -38,7 +38,7 @@ async def write(store: Store, name: str = "nightly", *, ago: int = 1, envelope: 
 def firing(due: Due, **more: Any) -> Firing:
     assert due.schedule is not None
     assert due.slot is not None
-    words: list[Argument] = [due.schedule.id_of(due.slot), TYPE, str(LANE), 0]
+    words: list[Argument] = [due.schedule.id_of(due.slot), TYPE, str(LANE), 0, ""]
     return Firing(
         due.name,
         due.turn,
@@ -112,7 +112,7 @@ async def test_whoever_comes_second_starts_nothing(store: Store) -> None:
     (due,) = (await look(store)).due
     await store.schedules.fire(0, [firing(due)], 0)
     before = await snapshot(store)
-    late = firing(due)._replace(starts=[[new_id(), TYPE, str(LANE), 0]])
+    late = firing(due)._replace(starts=[[new_id(), TYPE, str(LANE), 0, ""]])
     assert (await store.schedules.fire(0, [late], 0)).refused == ["nightly"]
     assert await changes(store, before) == {}
 
@@ -124,7 +124,7 @@ async def test_of_many_at_once_one_starts_it(store: Store) -> None:
     assert len(seen) == 20
 
     async def fire() -> list[str]:
-        mine = [firing(due)._replace(starts=[[new_id(), TYPE, str(LANE), 0]]) for due in seen]
+        mine = [firing(due)._replace(starts=[[new_id(), TYPE, str(LANE), 0, ""]]) for due in seen]
         return (await store.schedules.fire(0, mine, 0)).refused
 
     refused = Counter(name for names in await asyncio.gather(*[fire() for _ in range(8)]) for name in names)
@@ -203,7 +203,7 @@ async def test_an_id_that_is_there_is_left_alone_and_long_arguments_and_deadline
     one = await write(store, envelope=LONG_ENVELOPE)
     (due,) = (await look(store)).due
     assert due.slot is not None
-    words: list[Argument] = [one.id_of(due.slot), TYPE, str(LANE), 5 * MINUTE]
+    words: list[Argument] = [one.id_of(due.slot), TYPE, str(LANE), 5 * MINUTE, ""]
     await store.schedules.fire(0, [firing(due, starts=[words, words])], 0)
     (queue,) = await store.inspect.queues()
     assert queue.depth == 1

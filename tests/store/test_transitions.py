@@ -122,6 +122,22 @@ async def suspend(store: Store, task_id: str) -> None:
     await store.maps.suspend(task_id, OWNER, Gathered(2), RETENTION)
 
 
+async def park(store: Store, task_id: str) -> None:
+    """On its way into a lane, where it is not its turn; or on claim, where a limit has no permit left."""
+    keys, status = store.shards[0], await status_of(store, task_id)
+    for gate in ("full", "turn"):
+        await store.gateway.command("ZADD", keys.permits(gate), "inf", f"1 {new_id()}", 1, "#")
+    await store.gateway.command("HSET", keys.task(task_id), "gates", "w1/full,f1/turn", "gated", 1)
+    match status:
+        case Status.SCHEDULED:
+            await promote(store, task_id)
+        case Status.BLOCKED:
+            await by_its_parent(well=True, trigger="all_succeeded")(store, task_id)
+        case _:
+            await claim(store, task_id)
+    await store.gateway.command("DEL", keys.permits("full"), keys.permits("turn"))  # nobody holds these
+
+
 def by_its_owner(verb: kit.Verb) -> Callable[[Store, str], Awaitable[None]]:
     async def fire(store: Store, task_id: str) -> None:
         await verb(store, [task_id], OWNER)
@@ -142,6 +158,7 @@ FIRE: dict[Event, Callable[[Store, str], Awaitable[None]]] = {
     Event.JOIN: by_its_parent(well=True, output="x"),
     Event.REVIVE: revive,
     Event.PROMOTE: promote,
+    Event.PARK: park,
     Event.CLAIM: claim,
     Event.FOLLOW: follow,
     Event.SUCCEED: by_its_owner(kit.succeed),

@@ -17,7 +17,16 @@ local function close(id, record, event, stamp, retention, tally, ...)
   local kept = false
   redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
   if record[6] then
-    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded', 'expires')
+    local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded', 'expires',
+      'gates', 'parked')
+    if more[12] then
+      redis.call('HDEL', key, 'parked')
+      leave_line(id, more[12], record[3])
+      hand_over(more[12], tonumber(stamp))
+    end
+    if more[11] then
+      give_back(id, more[11], true, tonumber(stamp))
+    end
     if more[1] and string.sub(more[1], 1, 1) ~= 't' then
       release_unique(id, more[1])
     end
@@ -90,7 +99,7 @@ end
 -- One that waits has heard of all that it waits for, or of enough successes: it starts, is skipped, or ends if it is a run.
 -- In a paused run nothing starts: what would is `held` until the run goes on.
 local function move_on(child, place, place_of_run, held, trigger, left, need, stamp, retention, tally)
-  local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes', 'attempt')
+  local r = redis.call('HMGET', place, 'lane', 'cause', 'missed', 'undoes', 'attempt', 'created', 'gates')
   local what = 'end'
   if not trigger then
     end_run(child, place, r[2], stamp, retention, tally)
@@ -106,7 +115,7 @@ local function move_on(child, place, place_of_run, held, trigger, left, need, st
       redis.call('HSET', place, 'status', TO.follow, 'owner', heir_owner, 'started', stamp,
         'attempt', (tonumber(r[5]) or 0) + 1)
     else
-      redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(r[1], child))
+      enter(child, place, r[1], r[6], r[7], TO.unblock, tonumber(stamp))
     end
     if left > 0 then
       redis.call('HDEL', place, 'waits') -- so that it hears of no more ends

@@ -1,12 +1,14 @@
 -- Take up to so many ready tasks from lanes in the given order, and lease them.
 -- KEYS  1 shard prefix
 -- ARGV  1 owner (worker/nonce), 2 lease ms, 3 how many at most, 4 retention ms of expired tasks, then lanes
--- REPLY 1 when ready tasks were left behind on purpose, else 0; then for each task: id, lane, type, attempt, crashes,
+-- REPLY 1 when ready tasks were left behind on purpose or may have been, else 0; then for each task: id, lane, type, attempt, crashes,
 --       snoozes, created, envelope (or false if lost)
+local MOST_PARKED = 200 -- in one call: what has no permit stands in a line from then on
 local owner, lease, want, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local stamp, lease_end = whole(now), whole(now + lease)
-local reply, leases, tally, recent, taken = {0}, {}, {}, {}, 0
+local reply, leases, tally, recent, taken, parked = {0}, {}, {}, {}, 0, 0
+local stirred = false -- whether a lane may hold more now than was read of it
 local paused
 for _, queue in ipairs(redis.pcall('SMEMBERS', P .. K.paused)) do
   paused = paused or {}
@@ -21,12 +23,24 @@ local function expire(id)
   recent[#recent + 1] = TO.expire
 end
 
--- Deadline and unique key of a task that has one or both; false when it must not start any more.
-local function passes_gate(id, key)
-  local gate = redis.call('HMGET', key, 'deadline', 'unique')
+-- Deadline, gates and unique key of a task that has any; false when it must not start, now or ever. What only fetches the
+-- result of the run that it has launched has passed its gates before.
+local function passes_gate(id, key, lane, entry, created)
+  local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in')
   if gate[1] and (tonumber(gate[1]) or now) < now then
     expire(id)
     return false
+  end
+  if gate[3] and not gate[4] then
+    local short = admit(id, gate[3], ON_CLAIM, now)
+    if short then
+      local ms, number = string.match(entry, '^(%d+)-(%d+)$')
+      park(id, key, short, lane, moment(created, ms == created and number or 0), gate[3], now)
+      parked, stirred = parked + 1, true
+      return false
+    end
+    begin(id, gate[3], owner, now)
+    stirred = stirred or string.find(gate[3], 'f%d') ~= nil
   end
   if gate[2] and string.sub(gate[2], 1, 1) == 's' then
     release_unique(id, gate[2])
@@ -59,7 +73,7 @@ local function take(id, entry, lane)
     end
     redis.call('HDEL', key, 'beat_due', 'slow_at') -- of the last execution
   end
-  if r[6] and not passes_gate(id, key) then
+  if r[6] and not passes_gate(id, key, lane, entry, r[3]) then
     return true
   end
   local envelope = r[5] or redis.pcall('GET', P .. K.args .. id)
@@ -82,7 +96,9 @@ end
 for i = 5, #ARGV do
   local lane = ARGV[i]
   local key = P .. K.lane .. lane
-  if taken < want and not (paused and paused[string.sub(lane, 1, -3)]) then
+  local looked = taken < want and not (paused and paused[string.sub(lane, 1, -3)])
+  while looked do
+    stirred = false
     local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want - taken)
     local last
     for _, entry in ipairs(entries) do -- none if the key is no stream: other lanes go on
@@ -96,6 +112,10 @@ for i = 5, #ARGV do
       local time, number = string.match(last, '^(%d+)-(%d+)$')
       redis.call('XTRIM', key, 'MINID', time .. '-' .. whole(number + 1))
     end
+    if parked >= MOST_PARKED then
+      reply[1] = 1
+    end
+    looked = last and taken < want and stirred and parked < MOST_PARKED
   end
 end
 if #leases > 0 then

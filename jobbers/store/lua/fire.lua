@@ -2,30 +2,19 @@
 -- KEYS  1 shard prefix
 -- ARGV  1 of how many due schedules to tell, then for each schedule: its name, the turn that was seen, its next slot or '',
 --       when to look at it again or 'inf', the slots that wait, the slot started last or '', the id that this has,
---       how many slots were passed over, how many starts, and for each start the number of its words and the words: four for
---       a task (id, type, lane, start deadline in ms or 0), else a run as `launch` takes it
+--       how many slots were passed over, how many starts, and for each start the number of its words and the words: five for
+--       a task (id, type, lane, start deadline in ms or 0, its gates or ''), else a run as `launch` takes it
 -- REPLY 1 now, 2 ms until the next schedule is due, or -1, 3 the schedules that had moved since they were seen, of which
 --       nothing was done, 4 for each due schedule: name, turn, definition, envelope, slot, slots that wait, the id started
 --       last and its status ('' for none)
 local now = now_ms()
 
-local function start_task(id, kind, lane, deadline, envelope)
+local function start_task(id, kind, lane, deadline, gates, envelope)
   local key = P .. K.task .. id
   if redis.call('EXISTS', key) == 1 then
     return
   end
-  local extra = {}
-  if #envelope > COMPACT then
-    redis.call('SET', P .. K.args .. id, envelope)
-  else
-    extra = {'env', envelope}
-  end
-  if deadline > 0 then
-    extra[#extra + 1] = 'gated'
-    extra[#extra + 1] = 1
-    extra[#extra + 1] = 'deadline'
-    extra[#extra + 1] = whole(now + deadline)
-  end
+  local extra = particulars(id, envelope, now, deadline, '', '', 0, gates)
   redis.call('HSET', key, 'status', 'queued', 'type', kind, 'lane', lane, 'created', whole(now),
     'entry', enqueue(lane, id), unpack(extra))
 end
@@ -41,8 +30,9 @@ while i <= #ARGV do
   local at = i + 9
   for _ = 1, starts do
     local words = tonumber(ARGV[at])
-    if mine and words == 4 then
-      start_task(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]), known[2] or '')
+    if mine and words == 5 then
+      start_task(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]), ARGV[at + 5],
+        known[2] or '')
     elseif mine then
       launch_run(at + 1, at + words)
     end

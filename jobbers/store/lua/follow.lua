@@ -13,9 +13,9 @@ for i = 2, #ARGV, 6 do
   local record = redis.pcall('HMGET', P .. K.task .. id, unpack(CLOSING))
   local place = P .. K.task .. next_one
   if holds(record, owner) then
-    local queue = string.sub(redis.call('HGET', place, 'lane') or '', 1, -3)
+    local wanted = redis.call('HMGET', place, 'lane', 'gates')
     heir, heir_owner = next_one, owner
-    if redis.call('SISMEMBER', P .. K.paused, queue) == 1 then
+    if wanted[2] or redis.call('SISMEMBER', P .. K.paused, string.sub(wanted[1] or '', 1, -3)) == 1 then
       heir = ''
     end
     accept(id, record, ARGV[i + 3], ARGV[i + 4], ARGV[i + 2], stamp, tally, recent)

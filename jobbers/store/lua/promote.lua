@@ -1,4 +1,4 @@
--- Move what is due into its lane, and end runs whose deadline has passed.
+-- Move what is due into its lane, end runs whose deadline has passed, and look at the lines of gates that may have room.
 -- KEYS  1 shard prefix
 -- ARGV  1 how many at most, 2 retention ms of tasks whose start deadline has passed
 -- REPLY 1 how many were moved or dropped, 2 ms until the next is due, or -1 when nothing waits
@@ -9,7 +9,7 @@ local ids = redis.call('ZRANGEBYSCORE', P .. K.due, '-inf', whole(now), 'LIMIT',
 local recent, tally = {}, {}
 for _, id in ipairs(ids) do
   local key = P .. K.task .. id
-  local r = redis.pcall('HMGET', key, 'status', 'lane', 'deadline')
+  local r = redis.pcall('HMGET', key, 'status', 'lane', 'deadline', 'created', 'gates')
   if r[1] and FROM.promote[r[1]] and r[2] then
     if r[3] and (tonumber(r[3]) or now) < now then
       local record = redis.call('HMGET', key, unpack(CLOSING))
@@ -18,7 +18,7 @@ for _, id in ipairs(ids) do
       recent[#recent + 1] = id
       recent[#recent + 1] = TO.expire
     else
-      redis.call('HSET', key, 'status', TO.promote, 'entry', enqueue(r[2], id))
+      enter(id, key, r[2], r[4], r[5], TO.promote, now)
       redis.call('HDEL', key, 'due')
     end
   end
@@ -45,16 +45,21 @@ for _, run in ipairs(late) do
   end
   on(K.expiring, 'ZREM', run)
 end
+local gates = on(K.refill, 'ZRANGEBYSCORE', '-inf', whole(now), 'LIMIT', 0, 10)
+for _, name in ipairs(gates) do
+  redis.call('ZREM', P .. K.refill, name)
+  hand_over(name, now)
+end
 if #recent > 0 then
   remember(recent)
   keep_counts(tally, now)
 end
 local wait = -1
-for _, index in ipairs({K.due, K.expiring}) do
+for _, index in ipairs({K.due, K.expiring, K.refill}) do
   local first = redis.pcall('ZRANGE', P .. index, 0, 0, 'WITHSCORES')[2]
   if first then
     local left = math.max(0, math.floor(first - now))
     wait = wait < 0 and left or math.min(wait, left)
   end
 end
-return {#ids + #late, wait}
+return {#ids + #late + #gates, wait}

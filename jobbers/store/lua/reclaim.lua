@@ -19,7 +19,7 @@ end
 local reply, recent, tally = {#ids}, {}, {}
 for _, id in ipairs(ids) do
   local key = P .. K.task .. id
-  local r = redis.pcall('HMGET', key, 'status', 'owner', 'lane', 'crashes', 'attempt')
+  local r = redis.pcall('HMGET', key, 'status', 'owner', 'lane', 'crashes', 'attempt', 'gates')
   local holder = r[2] or ''
   local meant = owner == '' or holder == owner or string.match(holder, '^(.*)/') == owner
   if not (r[1] and FROM.reclaim[r[1]] and r[3]) then
@@ -43,6 +43,9 @@ for _, id in ipairs(ids) do
         redis.call('HSET', key, 'attempt', (tonumber(r[5]) or 1) - 1)
       end
       redis.call('HSET', key, 'status', TO.reclaim, 'entry', enqueue(r[3], id), 'reason', 'its worker died')
+      if r[6] then
+        give_back(id, r[6], false, now)
+      end
       reply[#reply + 1] = id
       reply[#reply + 1] = holder
       reply[#reply + 1] = TO.reclaim

@@ -53,6 +53,12 @@ local function check(id)
     if not redis.call('ZSCORE', P .. K.leases, id) and wrong(id, 'running, but without a lease') then
       redis.call('ZADD', P .. K.leases, whole(now + lease), id)
     end
+  elseif FROM.unblock[status] then
+    local r = redis.call('HMGET', key, 'parked', 'created')
+    if r[1] and not on(K.line .. r[1], 'ZSCORE', id) and wrong(id, 'parked, but in no line') then
+      stand(id, r[1], lane, r[2])
+      look_again(r[1], now)
+    end
   elseif redis.call('PTTL', key) < 0 and not FROM.unblock[status] and not in_open_run(key) then
     if wrong(id, 'final, but kept for ever') then
       redis.call('PEXPIRE', key, retention)

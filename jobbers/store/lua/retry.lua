@@ -13,6 +13,7 @@ for i = 2, #ARGV, 5 do
     report(id, ARGV[i + 4], ARGV[1])
     redis.call('HSET', key, 'status', TO.retry, 'due', whole(due), 'reason', ARGV[i + 3], 'gated', 1)
     redis.call('ZREM', P .. K.leases, id)
+    stop(id, record, now)
     schedule(id, due)
     count(tally, record[3], record[4], 'retried')
   elseif record[2] ~= owner or not FROM.promote[record[1]] then

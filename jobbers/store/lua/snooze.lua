@@ -14,6 +14,7 @@ for i = 1, #ARGV, 4 do
     redis.call('HINCRBY', key, 'snoozes', 1)
     redis.call('HSET', key, 'status', TO.snooze, 'due', whole(due), 'reason', ARGV[i + 3])
     redis.call('ZREM', P .. K.leases, id)
+    stop(id, record, now)
     schedule(id, due)
   elseif record[2] ~= owner or not FROM.promote[record[1]] then
     refused[#refused + 1] = id

@@ -13,49 +13,16 @@ if due == 0 and delay > 0 then
   due = now + delay
 end
 
-local function holder_of(key, id)
-  local holder = redis.call('GET', key)
-  if not holder or holder == id then
-    return nil
-  end
-  local status = redis.call('HGET', P .. K.task .. holder, 'status')
-  if scope ~= 't' and (not status or not FROM.cancel[status]) then
-    return nil -- its record is final or gone: the key was left behind
-  end
-  return holder
-end
-
 for i = 9, #ARGV, 2 do
-  local id, envelope = ARGV[i], ARGV[i + 1]
+  local id = ARGV[i]
   local key = P .. K.task .. id
   if redis.call('EXISTS', key) == 0 then
-    local holder = unique ~= '' and holder_of(P .. K.unique .. unique, id)
+    local holder = unique ~= '' and holder_of(unique, scope, id)
     if holder then
       held[#held + 1] = id
       held[#held + 1] = holder
     else
-      local extra = {}
-      if #envelope > COMPACT then
-        redis.call('SET', P .. K.args .. id, envelope)
-      else
-        extra = {'env', envelope}
-      end
-      if deadline > 0 or unique ~= '' then
-        extra[#extra + 1] = 'gated'
-        extra[#extra + 1] = 1
-      end
-      if deadline > 0 then
-        extra[#extra + 1] = 'deadline'
-        extra[#extra + 1] = whole(now + deadline)
-      end
-      if unique ~= '' then
-        extra[#extra + 1] = 'unique'
-        extra[#extra + 1] = scope .. ':' .. unique
-        redis.call('SET', P .. K.unique .. unique, id)
-        if ttl > 0 then
-          redis.call('PEXPIRE', P .. K.unique .. unique, ttl)
-        end
-      end
+      local extra = particulars(id, ARGV[i + 1], now, deadline, unique, scope, ttl, '')
       if due > now then
         redis.call('HSET', key, 'status', 'scheduled', 'type', kind, 'lane', lane, 'created', created,
           'due', whole(due), unpack(extra))

@@ -16,6 +16,7 @@ local tally, recent = {}, {}
 redis.call('ZREM', P .. K.leases, map)
 redis.call('HINCRBY', key, 'attempt', -1)
 redis.call('HSET', key, 'status', TO.suspend, 'total', ARGV[3], 'output', ARGV[4])
+stop(map, record, now)
 if run == '' then
   settle_map(map, stamp, ARGV[5], tally)
 else

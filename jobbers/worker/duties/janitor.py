@@ -40,6 +40,8 @@ class Janitor:
         )
         for task_id, what in findings:
             log.error("task %s was %s: repaired", task_id, what)
+        for gate, what in await self._store.limits.mend(shard):
+            log.error("limit %s: %s: repaired", gate, what)
         if cursor == 0:
             await self._store.upkeep.forget_gone(shard)
         if shard == 0:

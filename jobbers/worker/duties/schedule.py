@@ -95,4 +95,5 @@ class Fire:
         if schedule.kind is Kind.DAG:
             return launch_words(*self._schedules.prepare_run(schedule, envelope, task_id))
         queue = self._schedules.queue_of(schedule, envelope)
-        return (task_id, schedule.target, f"{queue}:{schedule.priority}", schedule.deadline_ms)
+        gates = self._schedules.gates_of(schedule, envelope, queue)
+        return (task_id, schedule.target, f"{queue}:{schedule.priority}", schedule.deadline_ms, gates)
