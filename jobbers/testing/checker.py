@@ -3,7 +3,7 @@
 Kinds of events, and their fields beside ``at`` (seconds) and ``seq``:
 
 ========== ======================================================================================================
-begun      ``lease`` seconds, ``crash_budget``
+begun      ``lease`` seconds, ``crash_budget``, ``limits``: name to amount, ms (0 for no rate) and burst
 submitting ``task``, ``attempts``: a client is about to submit
 accepted   ``task``, ``holder``: the client was told so; the holder of its unique key is another task or itself
 refused    ``task``: the client was told that it was not taken
@@ -11,8 +11,8 @@ unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
            owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``, ``then``,
            ``run``, ``trigger``, ``need``, ``caught``, ``undoes``, ``map`` and ``index`` (of a run's task when it is made),
-           ``total`` and ``enough`` (of a map that succeeds): the store changed; ``by`` is ``found`` where only the outcome
-           is known, for nobody watched at that instant
+           ``total`` and ``enough`` (of a map that succeeds), ``gates`` (when it is made): the store changed; ``by`` is
+           ``found`` where only the outcome is known, for nobody watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
@@ -33,27 +33,31 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from jobbers.core.status import FINAL, TRANSITIONS, Event, Status
+from jobbers.testing.checker_limits import limits_hold
 from jobbers.testing.checker_runs import each_edge_once, maps_end_truly, runs_end_truly
 from jobbers.testing.finding import Finding, Run
 from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
-CREATING = ("submit", "launch", "expand")
+CREATING = ("submit", "submit_gated", "launch", "expand")
 
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
-"""What the end of a task may do to others of its run."""
+"""What the end of a task may do to others: of its run, or in the line of a gate, where a permit is handed on."""
 _MOVES: dict[str, tuple[Event, ...]] = {
-    "claim": (Event.CLAIM, Event.EXPIRE, *_RUN_MOVES),
-    "promote": (Event.PROMOTE, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
+    "claim": (Event.CLAIM, Event.PARK, Event.EXPIRE, *_RUN_MOVES),
+    "promote": (Event.PROMOTE, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
+    "permits": (Event.UNBLOCK,),
+    "submit_gated": (Event.CANCEL, *_RUN_MOVES),
     # The last item of a map may have ended before the map's own execution does.
     "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),
     "hold": (Event.HOLD, Event.UNBLOCK),
     "follow": (Event.SUCCEED, Event.FOLLOW, *_RUN_MOVES),
     **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL)},
-    **{event.value: (event,) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE, Event.REQUEUE)},
+    **{event.value: (event, Event.UNBLOCK) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE)},
+    Event.REQUEUE.value: (Event.REQUEUE,),
 }
 
 
@@ -254,7 +258,7 @@ def quiescence(run: Run) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
     lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, runs_end_truly,
-    maps_end_truly, nobody_crashes, quiescence,
+    maps_end_truly, limits_hold, nobody_crashes, quiescence,
 )  # fmt: skip
 
 

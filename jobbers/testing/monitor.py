@@ -73,6 +73,7 @@ class Moves:
         if rest.startswith((b'"HSET"', b'"DEL"')) and _TASK in rest:
             command, key, *values = _words(rest, 2)
             task = key.partition(_TASK)[2].decode(errors="replace")
+            self._touched.pop(task, None)  # what was written last stands last
             self._touched[task] = None
             if command == b"DEL":
                 self._fields.pop(task, None)

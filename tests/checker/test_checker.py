@@ -100,6 +100,17 @@ BAD: dict[str, Callable[[], Events]] = {
         _moved("", "queued", "expand", task="B", then=[], run="R", map="M", index="0"),
         _moved("blocked", "succeeded", "succeed", task="M", total=1, enough=1),
     ),
+    "limits_hold": lambda: _history(
+        BEGUN | {"limits": {"one": [1, 0, 0], "rate": [1, 2000, 0]}},
+        *(
+            event
+            for task in "PQ"
+            for event in (
+                _moved("", "queued", "submit_gated", task=task, gates="w1/one"),
+                _moved("queued", "running", "claim", 1, f"w/{task}", task=task),
+            )
+        ),
+    ),
     "nobody_crashes": lambda: _with(CLAIMED, {"kind": "crashed", "process": "w", "error": "KeyError: 'x'"}),
     "quiescence": lambda: _with(HEALED, {"kind": "violation", "what": "key x is in no table"}),
 }
@@ -116,6 +127,19 @@ def test_every_rule_has_a_bad_history() -> None:
 @pytest.mark.parametrize("rule", BAD)
 def test_each_rule_rejects(rule: str) -> None:
     assert rule in {finding.rule for finding in check(BAD[rule]())}
+
+
+def test_starts_that_come_too_soon_break_a_rate() -> None:
+    history = _history(
+        BEGUN | {"limits": {"rate": [1, 2000, 0]}},
+        _moved("", "queued", "submit_gated", task="P", gates="w1/rate=a"),
+        _moved("queued", "running", "claim", 1, "w/1", task="P"),
+        _moved("running", "queued", "release", 0, "w/1", task="P"),
+        _moved("queued", "running", "claim", 1, "w/2", task="P"),
+    )
+    assert [finding.rule for finding in check(history) if finding.rule == "limits_hold"] == ["limits_hold"]
+    late = [{**event, "at": 3.0} if event.get("owner") == "w/2" else event for event in history]
+    assert "limits_hold" not in {finding.rule for finding in check(late)}
 
 
 def test_a_client_that_heard_of_an_end_that_never_was() -> None:

@@ -82,6 +82,39 @@ BUGS: dict[str, Rewrite] = {
     "the tasks of a cancelled run go on": _replaced(
         "cancel", old="for n = #ids, 1, -1 do", new="for n = 0, 1, -1 do"
     ),
+    "a permit is not given back": _replaced(
+        *FENCED,
+        "reclaim",
+        "cancel",
+        old="if on(K.permits .. name, 'ZREM', permit) == 0 then",
+        new="if true then",
+    ),
+    "a permit is given back twice": _replaced(
+        *FENCED,
+        "reclaim",
+        "cancel",
+        old="mode == 'f' and -1 or -weight, '#')",
+        new="mode == 'f' and -1 or -2 * weight, '#')",
+    ),
+    "a retry keeps its permit": _replaced("retry", old="if (over or mode == 'w'", new="if (over"),
+    "one more than the limit": _replaced(
+        "claim", *FENCED, old="math.min(weight, max) > max", new="math.min(weight, max) > max + 1"
+    ),
+    "a permit is not handed on": _replaced(
+        *FENCED,
+        "reclaim",
+        "cancel",
+        old="if not id or not let_one_on(id, name, now) then",
+        new="if true then",
+    ),
+    "a start counts a moment too short": _replaced(
+        "claim",
+        old="P .. K.permits .. name, now + found.per",
+        new="P .. K.permits .. name, now + found.per - 500",
+    ),
+    "a rate is looked at once": _replaced(
+        "promote", old="    look_when_back(name)\n    return false", new="    return false"
+    ),
     "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
     "cancel forgets the lane": _replaced(
         "cancel", old="redis.call('HGET', key, 'entry') or '0-0'", new="'0-0'"

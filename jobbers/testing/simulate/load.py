@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobbers import Fail, Jobbers, Retry, Skip, Snooze, current_task, group
+from jobbers import Fail, Jobbers, Limit, Rate, Retry, Skip, Snooze, current_task, group
 from jobbers.client import new_id
 from jobbers.dag.nodes import MapNode, Node, Trigger
 from jobbers.errors import (
@@ -34,6 +34,8 @@ RUNS = 0.15
 """How many of the submissions are runs."""
 RESUMED = 5
 """How often a run that was paused is found to have ended before it is left alone."""
+LIMITED = 0.25
+"""How many of the other submissions are of tasks that have limits."""
 MAPS = 0.2
 """How many of a run's nodes are maps."""
 
@@ -83,7 +85,18 @@ def add_tasks(app: Jobbers, history: History) -> None:
         note("returned")
         return task.id
 
-    app.task(name="work", retry=Retry(attempts=ATTEMPTS, delay=0.3, backoff="fixed", jitter=False))(work)
+    async def narrow(plan: list[Any], user: int) -> Any:  # noqa: ARG001
+        return await work(plan)
+
+    again = Retry(attempts=ATTEMPTS, delay=0.3, backoff="fixed", jitter=False)
+    app.task(name="work", retry=again)(work)
+    app.task(
+        name="narrow",
+        retry=again,
+        limits=[Limit(2), Limit(1, key="user")],
+        rates=[Rate(4, per=3.0)],
+        fair_by="user",
+    )(narrow)
 
 
 def draw_plan(chance: random.Random) -> list[Step]:
@@ -107,6 +120,7 @@ class Client:
 
     def __init__(self, app: Jobbers, history: History, chance: random.Random, count: int) -> None:
         self._work = app.task_types["work"]
+        self._narrow = app.task_types["narrow"]
         self._history = history
         self._chance = chance
         self._count = count
@@ -131,12 +145,18 @@ class Client:
         options: dict[str, Any] = {"priority": chance.choice([5, 5, 5, 8])}
         if chance.random() < 0.2:
             options["delay"] = chance.choice([0.3, 1.5])
-        if chance.random() < 0.15:
-            options["unique"] = f"key{chance.randrange(3)}"
-        task_id, plan = new_id(options.get("unique")), draw_plan(chance)
+        args: list[Any] = [draw_plan(chance)]
+        task_type = self._work
+        if chance.random() < LIMITED:
+            task_type, task_id = self._narrow, new_id(limited=True)
+            args.append(chance.randrange(3))
+        else:
+            if chance.random() < 0.15:
+                options["unique"] = f"key{chance.randrange(3)}"
+            task_id = new_id(options.get("unique"))
         history.add("submitting", task=task_id, attempts=ATTEMPTS)
         return await self._until_accepted(
-            task_id, lambda: self._work.options(id=task_id, **options).submit(plan)
+            task_id, lambda: task_type.options(id=task_id, **options).submit(*args)
         )
 
     async def _submit_run(self) -> TaskHandle[Any]:
@@ -145,7 +165,7 @@ class Client:
         nodes: list[Node] = []
         for _ in range(self._chance.randint(1, 5)):
             self._add_node(dag, nodes)
-        run_id = new_id()
+        run_id = new_id(limited=True)
         self._history.add("submitting", task=run_id, attempts=ATTEMPTS)
         return await self._until_accepted(run_id, lambda: dag.submit_as(run_id, {}))
 
@@ -160,7 +180,7 @@ class Client:
             if isinstance(node, MapNode) and chance.random() < 0.3:
                 node.at_least(chance.randint(0, len(items)))
         else:
-            node = dag.node(self._work, draw_plan(chance))
+            node = self._draw_node(dag)
         nodes.append(node.after(*parents).when(trigger))
         if chance.random() < 0.1:
             node.may_fail()
@@ -170,6 +190,11 @@ class Client:
             chance.choice([node.only_if, node.unless])(parents[0])
         if chance.random() < 0.1:
             node.undo(self._work, draw_plan(chance))
+
+    def _draw_node(self, dag: Dag) -> Node:
+        if self._chance.random() < LIMITED:
+            return dag.node(self._narrow, draw_plan(self._chance), self._chance.randrange(3))
+        return dag.node(self._work, draw_plan(self._chance))
 
     async def _until_accepted(
         self, task_id: str, submit: Callable[[], Awaitable[TaskHandle[Any]]]

@@ -69,7 +69,8 @@ class SimulatedServer:
         return fakeredis.FakeRedis(server=self._fake, protocol=2).connection_pool.get_connection()
 
     def _touch(self, key: bytes) -> None:
-        """fakeredis tells of each key that it writes."""
+        """fakeredis tells of each key that it writes. What was written last stands last."""
+        self._touched.pop(key, None)
         self._touched[key] = None
 
     def apply(self, command: Sequence[Argument]) -> Any:
@@ -145,10 +146,13 @@ class SimulatedServer:
                 (field or b"").decode() for field in self._ask(("HMGET", keys.task(name), "next", *BIRTH))
             )
             event |= {"then": then.split(), **dict(zip(BIRTH, words, strict=True))}
+        if not was.status:
+            gates = self._ask(("HGET", keys.task(name), "gates"))
+            event |= {"gates": gates.decode()} if gates else {}
         if status == "succeeded":
             total, enough = self._ask(("HMGET", keys.task(name), "total", "enough"))
             event |= {"total": int(total), "enough": int(enough or total)} if total else {}
-        if script == "claim":
+        if script == "claim" and status == "running":
             event["lane"], event["entry"] = keys.lane(lane), entry
         if was.status == "running" and task in leases:
             event["lease_left"] = round(leases[task] - self._now_ms())

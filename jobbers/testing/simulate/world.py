@@ -126,7 +126,11 @@ class World:
     async def run(self) -> None:
         """Both phases and the last look."""
         plan = self.plan
-        self.history.add("begun", lease=LEASE, crash_budget=3, faults=list(self.faults))
+        limits = {
+            name: list(definition)
+            for name, definition in self._app(self.loop.process("planner")).limits.defined.items()
+        }
+        self.history.add("begun", lease=LEASE, crash_budget=3, faults=list(self.faults), limits=limits)
         lives = [asyncio.create_task(self._worker_lives(number)) for number in range(plan.workers)]
         clients = [self._client(number) for number in range(plan.clients)]
         await self._trouble()
