@@ -131,14 +131,14 @@ def test_each_rule_rejects(rule: str) -> None:
 
 def test_starts_that_come_too_soon_break_a_rate() -> None:
     history = _history(
-        BEGUN | {"limits": {"rate": [1, 2000, 0]}},
+        BEGUN | {"limits": {"rate": [1, 10_000, 0]}},
         _moved("", "queued", "submit_gated", task="P", gates="w1/rate=a"),
         _moved("queued", "running", "claim", 1, "w/1", task="P"),
         _moved("running", "queued", "release", 0, "w/1", task="P"),
         _moved("queued", "running", "claim", 1, "w/2", task="P"),
     )
     assert [finding.rule for finding in check(history) if finding.rule == "limits_hold"] == ["limits_hold"]
-    late = [{**event, "at": 3.0} if event.get("owner") == "w/2" else event for event in history]
+    late = [{**event, "at": 30.0} if event.get("owner") == "w/2" else event for event in history]
     assert "limits_hold" not in {finding.rule for finding in check(late)}
 
 

@@ -96,7 +96,6 @@ BUGS: dict[str, Rewrite] = {
         old="mode == 'f' and -1 or -weight, '#')",
         new="mode == 'f' and -1 or -2 * weight, '#')",
     ),
-    "a retry keeps its permit": _replaced("retry", old="if (over or mode == 'w'", new="if (over"),
     "one more than the limit": _replaced(
         "claim", *FENCED, old="math.min(weight, max) > max", new="math.min(weight, max) > max + 1"
     ),
