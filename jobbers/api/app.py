@@ -14,7 +14,7 @@ from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
-from jobbers.api.routes import dead_letters, metrics, page, queues, runs, schedules, system, tasks
+from jobbers.api.routes import dead_letters, limits, metrics, page, queues, runs, schedules, system, tasks
 from jobbers.app import Jobbers
 
 PREFIX = "/api/v1"
@@ -23,6 +23,7 @@ _TAGS = [
     {"name": "queues", "description": "How queues stand; pause and resume."},
     {"name": "dead letters", "description": "Tasks that failed for good: list, requeue, drop."},
     {"name": "runs", "description": "Graphs of tasks and their runs."},
+    {"name": "limits", "description": "How many may run at a time, or start in a time."},
     {"name": "schedules", "description": "What is started again and again."},
     {"name": "system", "description": "Task types, workers, and whether all is well."},
 ]
@@ -50,7 +51,7 @@ def router(app: Jobbers) -> APIRouter:
     everything = APIRouter(
         prefix=PREFIX, dependencies=[bound(app)], lifespan=lifespan, responses=documented(500, 502, 503)
     )
-    for part in (tasks, runs, schedules, queues, dead_letters, system, metrics):
+    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, metrics):
         everything.include_router(part.router)
     return everything
 

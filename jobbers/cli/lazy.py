@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Look and mend": {
         "top": "Watch queues, workers and rates live.",
         "queues": "List queues; pause and resume them.",
+        "limits": "List limits and rates; change them while workers run.",
         "workers": "List workers.",
         "dlq": "List, show, requeue or drop dead letters.",
         "doctor": "Check the server and the stored data.",

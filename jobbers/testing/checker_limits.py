@@ -16,8 +16,8 @@ GRAIN = 0.001
 
 
 def limits_hold(run: Run) -> Iterator[Finding]:
-    """At no instant more runs than a limit allows, and no window sees more starts than a rate does, whoever died. An execution
-    that only fetches what the run in its place returned is not counted."""
+    """At no instant more runs than a limit allows, and no window sees more starts than a rate does, whoever died. An
+    execution that only fetches what the run in its place returned is not counted."""
     allowed: dict[str, list[int]] = run.of_kind["begun"][0].get("limits", {}) if run.of_kind["begun"] else {}
     stepped = bool(run.of_kind["clock_stepped"])
     born = {task: moves[0].get("gates", "") for task, moves in run.moves.items() if moves}

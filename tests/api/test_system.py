@@ -155,6 +155,10 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "POST /runs/{task_id}/pause",
         "POST /runs/{task_id}/resume",
         "POST /runs/{task_id}/retry",
+        "GET /limits",
+        "GET /limits/{name}",
+        "PUT /limits/{name}",
+        "DELETE /limits/{name}",
         "GET /schedules",
         "POST /schedules",
         "GET /schedules/{name}",
@@ -184,7 +188,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         assert operation["description"], name
         refusals = {status: answer for status, answer in operation["responses"].items() if status >= "4"}
         assert "500" in refusals, name
-        assert ("415" in refusals) == name.startswith("POST"), name
+        assert ("415" in refusals) == name.startswith(("POST", "PUT")), name
         for status, answer in refusals.items():
             schema = answer["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (name, status)

@@ -29,6 +29,9 @@ def _both(first: Rewrite, second: Rewrite) -> Rewrite:
 
 FENCED = ("succeed", "follow", "fail", "retry", "snooze", "release", "skip")
 
+HANDING = (*FENCED, "reclaim", "cancel", "promote", "permits")
+"""What may hand on a permit; the last one is the repair, which would hide that it was not."""
+
 ENDING = ("succeed", "fail", "cancel", "reclaim", "promote", "claim", "skip", "suspend", "follow")
 
 BUGS: dict[str, Rewrite] = {
@@ -100,11 +103,7 @@ BUGS: dict[str, Rewrite] = {
         "claim", *FENCED, old="math.min(weight, max) > max", new="math.min(weight, max) > max + 1"
     ),
     "a permit is not handed on": _replaced(
-        *FENCED,
-        "reclaim",
-        "cancel",
-        old="if not id or not let_one_on(id, name, now) then",
-        new="if true then",
+        *HANDING, old="if not id or not let_one_on(id, name, now) then", new="if true then"
     ),
     "a start counts a moment too short": _replaced(
         "claim",
@@ -112,7 +111,7 @@ BUGS: dict[str, Rewrite] = {
         new="P .. K.permits .. name, now + found.per - 500",
     ),
     "a rate is looked at once": _replaced(
-        "promote", old="    look_when_back(name)\n    return false", new="    return false"
+        *HANDING, old="    look_when_back(name)\n    return false", new="    return false"
     ),
     "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
     "cancel forgets the lane": _replaced(
