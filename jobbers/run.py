@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jobbers.core.payload import unpack
 from jobbers.core.status import Status
 from jobbers.errors import Conflict, InvalidInput, TaskCancelled, TaskFailed
 from jobbers.handle import TaskHandle
+from jobbers.store.inspect import Standing
 from jobbers.store.maps import MAP_TYPE, MapProgress
-from jobbers.store.runs import RevivedTask, StoredPlan
+from jobbers.store.runs import RevivedTask, StoredNode, StoredPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class NodeState:
     """Where a node of a run is: its name, its task, the task's type and queue, whom it waits for, and how it stands.
 
     ``status`` is ``None`` when the task's record has expired. ``items`` is how far a map is; ``worker``, ``since`` and
-    ``step`` say of one that runs where, since when, and what it last said of itself.
+    ``step`` say of one that runs where, since when, and what it last said of itself. ``started`` is when its last attempt
+    began, ``finished`` when it ended.
     """
 
     name: str
@@ -34,6 +36,8 @@ class NodeState:
     worker: str | None = None
     since: datetime | None = None
     step: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
 
 
 class RunHandle(TaskHandle[Any]):
@@ -62,30 +66,13 @@ class RunHandle(TaskHandle[Any]):
         """Its nodes, each behind those that it waits for. Raises :class:`NotFound`."""
         client = await self._client()
         plan = await client.store.runs.plan(self.id)
-        outcomes = await client.store.inspect.outcomes([node.id for node in plan.nodes])
+        standings = await client.store.inspect.standings([node.id for node in plan.nodes])
         names = {node.id: node.name for node in plan.nodes}
         maps = [node.id for node in plan.nodes if node.type.startswith(MAP_TYPE)]
         items = dict(zip(maps, await client.store.maps.progress(maps), strict=True)) if maps else {}
-        active = [
-            node.id
-            for node, outcome in zip(plan.nodes, outcomes, strict=True)
-            if outcome is not None and outcome.status is Status.RUNNING
-        ]
-        records = await client.store.inspect.records(active, brief=True) if active else []
-        where = {it.id: (it.worker, it.started, it.step) for it in records if it is not None}
         return [
-            NodeState(
-                node.name,
-                node.id,
-                node.type,
-                node.queue,
-                tuple(names[parent] for parent in node.parents),
-                outcome.status if outcome else None,
-                (outcome.reason or None) if outcome else None,
-                items.get(node.id),
-                *where.get(node.id, (None, None, None)),
-            )
-            for node, outcome in zip(plan.nodes, outcomes, strict=True)
+            _state(node, standing, tuple(names[parent] for parent in node.parents), items.get(node.id))
+            for node, standing in zip(plan.nodes, standings, strict=True)
         ]
 
     async def retry(self, from_node: str | None = None) -> list[str]:
@@ -126,6 +113,35 @@ class RunHandle(TaskHandle[Any]):
 
     def __repr__(self) -> str:
         return f"<RunHandle {self.id}>"
+
+
+def _state(
+    node: StoredNode, standing: Standing, after: tuple[str, ...], items: MapProgress | None
+) -> NodeState:
+    started, finished = _time(standing.started), _time(standing.finished)
+    runs = standing.status is Status.RUNNING
+    return NodeState(
+        node.name,
+        node.id,
+        node.type,
+        node.queue,
+        after,
+        standing.status,
+        standing.reason,
+        items,
+        worker=standing.worker if runs else None,
+        since=started if runs else None,
+        step=standing.step if runs else None,
+        started=started,
+        finished=finished,
+    )
+
+
+def _time(ms: int | None) -> datetime | None:
+    try:
+        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _from(plan: StoredPlan, name: str) -> set[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
 from jobbers.api.task_views import View
 from jobbers.core.status import Status
+from jobbers.run import NodeState, RunHandle
+from jobbers.store.runs import RUN_TYPE
 
 _ID = Field(examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
 
@@ -67,6 +70,8 @@ class RunNode(GraphNode):
     worker: str | None = Field(description="Where it runs.")
     since: datetime | None = Field(description="Since when it runs.")
     step: str | None = Field(description="What it last said of itself.")
+    started: datetime | None = Field(description="When its last attempt began.")
+    finished: datetime | None = Field(description="When it ended.")
 
 
 class RunSummary(View):
@@ -97,3 +102,27 @@ class RunView(View):
     created: datetime
     finished: datetime | None
     nodes: list[RunNode]
+
+    @classmethod
+    async def of(cls, handle: RunHandle) -> RunView:
+        """The view of a run. Raises :class:`NotFound`."""
+        nodes = [
+            RunNode(**_plain(node), items=Items(**node.items._asdict()) if node.items else None)
+            for node in await handle.nodes()
+        ]
+        record = await handle.record()
+        return cls(
+            id=handle.id,
+            dag=record.type.removeprefix(RUN_TYPE),
+            status=record.status,
+            reason=record.reason,
+            created=record.created,
+            finished=record.finished,
+            nodes=nodes,
+        )
+
+
+def _plain(node: NodeState) -> dict[str, Any]:
+    return {name: getattr(node, name) for name in RunNode.model_fields if name not in ("items", "after")} | {
+        "after": list(node.after)
+    }

@@ -41,6 +41,17 @@ class QueueInfo:
     by_priority: Mapping[int, int]
 
 
+class Standing(NamedTuple):
+    """Where a task stands, in short. ``status`` is ``None`` where there is no such task; times are ms."""
+
+    status: Status | None
+    reason: str | None = None
+    worker: str | None = None
+    step: str | None = None
+    started: int | None = None
+    finished: int | None = None
+
+
 class Page(NamedTuple):
     """A page of ids and the cursor of the next one (``None``: that was all)."""
 
@@ -111,6 +122,12 @@ class InspectStore:
                 )
             )
         return outcomes
+
+    async def standings(self, ids: Sequence[str]) -> list[Standing]:
+        """Where each of many tasks stands, without what it was given and what it returned."""
+        fields = ("status", "reason", "owner", "step", "started", "finished")
+        commands = (("HMGET", self._keys(task_id).task(task_id), *fields) for task_id in ids)
+        return [_standing(reply) for reply in await self._gateway.commands(commands)]
 
     async def lanes(self) -> list[Lane]:
         """Every lane that ever held a task, on any shard."""
@@ -290,6 +307,14 @@ def read_cursor(cursor: str | None) -> tuple[int, str]:
     if not slash or not place.isdecimal() or not re.fullmatch(r"[0-9]+(-[0-9]+|:[0-9A-Z]+)", position):
         raise ValueError(cursor)
     return int(place), position
+
+
+def _standing(reply: Any) -> Standing:
+    if not isinstance(reply, list) or (status := read_status(reply[0])) is None:
+        return Standing(None)
+    reason, owner, step = (part.decode(errors="replace") if part else None for part in reply[1:4])
+    started, finished = (int(part) if part and part.isdigit() else None for part in reply[4:])
+    return Standing(status, reason, owner and owner.rpartition("/")[0], step, started, finished)
 
 
 def _entry_order(entry_id: bytes) -> tuple[int, int]:

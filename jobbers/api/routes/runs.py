@@ -13,8 +13,6 @@ from jobbers.api.run_views import (
     GraphList,
     GraphNode,
     GraphView,
-    Items,
-    RunNode,
     RunPage,
     RunRepeated,
     RunStarted,
@@ -130,30 +128,4 @@ async def retry(app: deps.TheApp, task_id: deps.TaskId, request: Repetition | No
 async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
     """Where a run and each of its nodes stands. Its result is at `/tasks/{id}/result`, and `/tasks/{id}/cancel` ends it
     with all its tasks."""
-    handle = app.run(task_id)
-    nodes = [
-        RunNode(
-            name=node.name,
-            type=node.type,
-            after=list(node.after),
-            id=node.id,
-            queue=node.queue,
-            status=node.status,
-            reason=node.reason,
-            items=Items(**node.items._asdict()) if node.items else None,
-            worker=node.worker,
-            since=node.since,
-            step=node.step,
-        )
-        for node in await handle.nodes()
-    ]
-    record = await handle.record()
-    return RunView(
-        id=task_id,
-        dag=record.type.removeprefix(RUN_TYPE),
-        status=record.status,
-        reason=record.reason,
-        created=record.created,
-        finished=record.finished,
-        nodes=nodes,
-    )
+    return await RunView.of(app.run(task_id))
