@@ -14,7 +14,18 @@ from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
-from jobbers.api.routes import dead_letters, limits, metrics, page, queues, runs, schedules, system, tasks
+from jobbers.api.routes import (
+    dead_letters,
+    events,
+    limits,
+    metrics,
+    page,
+    queues,
+    runs,
+    schedules,
+    system,
+    tasks,
+)
 from jobbers.app import Jobbers
 
 PREFIX = "/api/v1"
@@ -51,7 +62,7 @@ def router(app: Jobbers) -> APIRouter:
     everything = APIRouter(
         prefix=PREFIX, dependencies=[bound(app)], lifespan=lifespan, responses=documented(500, 502, 503)
     )
-    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, metrics):
+    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, metrics, events):
         everything.include_router(part.router)
     return everything
 

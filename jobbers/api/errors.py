@@ -108,7 +108,8 @@ _DESCRIPTIONS = {
     "`unknown_task_type`, `nested_too_deeply`.",
     500: "`internal_error`, `bad_config`: the log of the service says more.",
     502: "The task server answered with an error: `store_error`.",
-    503: "The task server cannot be reached: `server_unavailable`, `unknown_outcome`, `not_ready`.",
+    503: "The task server cannot be reached: `server_unavailable`, `unknown_outcome`, `not_ready`; or this service is "
+    "full: `too_many_streams`.",
     507: "The task server is at its memory limit: `out_of_memory`.",
 }
 

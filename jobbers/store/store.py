@@ -6,6 +6,7 @@ from jobbers.core.names import check_name
 from jobbers.errors import ConfigError
 from jobbers.store.connect import Connector
 from jobbers.store.control import ControlStore
+from jobbers.store.feed import FeedStore
 from jobbers.store.gateway import Gateway
 from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
@@ -47,6 +48,7 @@ class Store:
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)
+        self.feed = FeedStore(self.gateway, self.shards)
 
     async def open(self) -> Store:
         """Connect and check the layout. Raises :class:`ServerUnavailable` or :class:`ConfigError`."""

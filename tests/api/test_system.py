@@ -178,6 +178,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /stats",
         "GET /workers",
         "GET /metrics",
+        "GET /events",
         "GET /health",
         "GET /ready",
     }

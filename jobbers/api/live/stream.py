@@ -1,0 +1,106 @@
+"""The response that never ends by itself: server-sent events, as they come, at most four times a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from jobbers.api.live.hub import Hub, MakeReader
+from jobbers.api.live.readers import EndedReader
+from jobbers.api.live.topics import Topic
+from jobbers.api.live.updates import Listener
+
+HEARTBEAT = 15.0
+"""After so many seconds of silence a comment says that the stream still is there."""
+PACE = 0.25
+"""Shortest time between two writes to one listener, in seconds."""
+PATIENCE = 20.0
+"""A listener that takes nothing for so many seconds is let go."""
+RETRY_MS = 2_000
+
+
+class EventStream(Response):
+    """What a hub tells of some topics."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, hub: Hub, make: MakeReader, topics: list[Topic], after: str, stopping: asyncio.Event
+    ) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._hub = hub
+        self._make = make
+        self._listener = Listener(topics)
+        self._after = after
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - part of ASGI
+        """See ASGI. Ends when the listener hangs up or is too slow, and when the server stops."""
+        self._hub.join(self._listener, self._make)
+        work = [
+            asyncio.ensure_future(self._write(send)),
+            asyncio.ensure_future(_hung_up(receive)),
+            asyncio.ensure_future(self._stopping.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hub.leave(self._listener)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+        if work[0] in done and (error := work[0].exception()) is not None:
+            raise error
+        if work[2] in done and work[0] not in done:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, send: Send) -> None:
+        await _within(
+            PATIENCE, send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        )
+        async for chunk in self._chunks():
+            message = {"type": "http.response.body", "body": chunk, "more_body": True}
+            if not await _within(PATIENCE, send, message):
+                return
+        await _within(PATIENCE, send, {"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        replayed = await self._replayed()
+        if replayed:
+            yield replayed
+        while not self._listener.lost:
+            updates = await self._listener.take(HEARTBEAT)
+            yield b"".join(update.encoded for update in updates) or b": still here\n\n"
+            await asyncio.sleep(PACE)
+
+    async def _replayed(self) -> bytes:
+        """What ended since the event that the listener had last."""
+        topics = [topic for topic in self._listener.topics if topic.kind == "ended"]
+        reader = self._hub.reader(topics[0]) if topics and self._after else None
+        if not isinstance(reader, EndedReader):
+            return b""
+        until = reader.position
+        if until is None:
+            until = await asyncio.shield(reader.began)
+        updates = await reader.replay(self._after, until, topics)
+        return b"".join(update.encoded for update in updates)
+
+
+async def _within(seconds: float, send: Send, message: Mapping[str, Any]) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await send(dict(message))
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,86 @@
+"""What one can listen to: text such as ``queues``, ``tasks:running?queue=mail`` or ``run:<id>``."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+from jobbers.core.ids import check_id
+from jobbers.core.status import Status
+from jobbers.errors import InvalidId, InvalidInput
+from jobbers.inspector import MAX_PAGE
+
+MAX_TOPICS = 16
+"""How many one stream may name."""
+LONGEST = 400
+SHOWN = 50
+
+Kind = Literal["stats", "queues", "workers", "tasks", "task", "run", "ended"]
+_PLAIN: dict[str, Kind] = {"stats": "stats", "queues": "queues", "workers": "workers", "ended": "ended"}
+_NAMED: dict[str, Kind] = {"tasks": "tasks", "task": "task", "run": "run"}
+_FILTERS: dict[str, frozenset[str]] = {
+    "tasks": frozenset({"type", "queue", "limit"}),
+    "ended": frozenset({"type", "queue"}),
+}
+KNOWN = "stats, queues, workers, ended[?type=…&queue=…], tasks:<status>[?type=…&queue=…&limit=…], task:<id>, run:<id>"
+
+
+class Topic(NamedTuple):
+    """Something to listen to. ``name`` is a status of ``tasks``, and the id of a ``task`` or ``run``."""
+
+    text: str
+    kind: Kind
+    name: str = ""
+    type: str | None = None
+    queue: str | None = None
+    limit: int = SHOWN
+
+
+def read_topics(texts: list[str]) -> list[Topic]:
+    """The topics of a stream, each once. Raises :class:`InvalidInput`, :class:`InvalidId`."""
+    topics = [read_topic(text) for text in dict.fromkeys(texts)]
+    if not 1 <= len(topics) <= MAX_TOPICS:
+        raise InvalidInput(f"name from 1 to {MAX_TOPICS} topics: {KNOWN}")
+    return topics
+
+
+def read_topic(text: str) -> Topic:
+    """One topic. Raises :class:`InvalidInput`, :class:`InvalidId`."""
+    head, _, query = text.partition("?")
+    word, colon, name = head.partition(":")
+    kind = _NAMED.get(word) if colon else _PLAIN.get(word)
+    if kind is None or len(text) > LONGEST:
+        raise InvalidInput(f"there is no topic {text[:80]!r}: it is one of {KNOWN}")
+    filters = _filters(text, kind, query)
+    match kind:
+        case "task" | "run":
+            try:
+                name = check_id(name)
+            except InvalidId as error:
+                raise InvalidId(f"topic {text[:80]!r}: {error}") from None
+        case "tasks" if name not in set(Status):
+            raise InvalidInput(f"topic {text[:80]!r}: there is no status {name[:40]!r}")
+        case _:
+            pass
+    return Topic(
+        text, kind, name, filters.get("type"), filters.get("queue"), _limit(text, filters.get("limit"))
+    )
+
+
+def _filters(text: str, kind: Kind, query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=4) if query else []
+    except ValueError:
+        raise InvalidInput(f"topic {text[:80]!r}: what follows the ? cannot be read") from None
+    unknown = {name for name, _ in pairs} - _FILTERS.get(kind, frozenset())
+    if unknown:
+        raise InvalidInput(f"topic {text[:80]!r}: it takes no {min(unknown)[:40]!r}")
+    return dict(pairs)
+
+
+def _limit(text: str, given: str | None) -> int:
+    if given is None:
+        return SHOWN
+    if not given.isdecimal() or len(given) > 4 or not 1 <= int(given) <= MAX_PAGE:
+        raise InvalidInput(f"topic {text[:80]!r}: limit must be from 1 to {MAX_PAGE}")
+    return int(given)

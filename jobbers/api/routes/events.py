@@ -1,0 +1,53 @@
+"""One stream of events for everything that one wants to follow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from jobbers.api import deps
+from jobbers.api.errors import ApiError, documented
+from jobbers.api.live.hub import Reader, hub_of
+from jobbers.api.live.readers import reader_of
+from jobbers.api.live.stream import EventStream
+from jobbers.api.live.topics import KNOWN, Topic, read_topics
+from jobbers.api.route import ApiRoute
+
+router = APIRouter(tags=["system"], route_class=ApiRoute)
+
+LONGEST_ID = 64 * 1024
+"""A position of 1,024 shards fits."""
+
+
+@router.get(
+    "/events",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}, **documented(422, 503)},
+)
+async def events(
+    app: deps.TheApp,
+    stopping: deps.Stopping,
+    topic: Annotated[list[str], Query(description=f"What to follow, once for each: {KNOWN}.")],
+    last_event_id: Annotated[
+        str, Header(max_length=LONGEST_ID, description="Of `ended`: go on behind this event.")
+    ] = "",
+) -> Response:
+    """Follow what happens, as server-sent events: `event` is the kind of a topic, `data` is `{"topic", "data"}`.
+
+    Each topic is told of as a whole at first, and then when it has changed, as the route of its subject shows it; of a run
+    the `nodes` that have moved, unless it is `whole`. `ended` lists the tasks that end, and its events have ids: with the
+    last one as `Last-Event-ID` nothing is lost, and a task may come twice; `missed` says that some are not known any more.
+    `trouble` says why a topic cannot be read. At most four writes a second; a comment every 15 seconds of silence.
+    """
+    topics = read_topics(topic)
+    hub = hub_of(app)
+    if not hub.room(topics):
+        raise ApiError(
+            503, "too_many_streams", "this service serves as many event streams as it can: ask again later"
+        )
+
+    def make(one: Topic) -> Reader:
+        return reader_of(app, one)
+
+    return EventStream(hub, make, topics, last_event_id, stopping)

@@ -1,0 +1,281 @@
+"""The event stream, over real connections: what it tells, what it costs, how it goes on and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+
+from jobbers import Jobbers
+from jobbers.api.live import hub as hubs
+from jobbers.api.live import stream as streams
+from jobbers.api.live.readers import reader_of
+from jobbers.api.live.topics import read_topics
+from tests.api.support import Desk, error_of
+from tests.api.test_server import serving, serving_task
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE = 20
+
+
+@dataclass
+class Event:
+    """One event as it came."""
+
+    kind: str = ""
+    id: str = ""
+    topic: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+async def read(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
+    """The events of a stream."""
+    event = Event()
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event.kind = value
+        elif name == "id":
+            event.id = value
+        elif name == "data":
+            body = json.loads(value)
+            event.topic, event.data = body["topic"], body["data"]
+        elif not line and event.kind:
+            yield event
+            event = Event()
+
+
+@asynccontextmanager
+async def listening(
+    api: httpx2.AsyncClient, *topics: str, after: str = ""
+) -> AsyncIterator[AsyncIterator[Event]]:
+    headers = {"Last-Event-ID": after} if after else {}
+    async with api.stream("GET", "/events", params={"topic": list(topics)}, headers=headers) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        yield read(answer.aiter_lines())
+
+
+async def until(events: AsyncIterator[Event], wanted: Any) -> Event:
+    """The first event that is wanted."""
+    async with asyncio.timeout(PATIENCE):
+        async for event in events:
+            if wanted(event):
+                return event
+    raise AssertionError("the stream ended")
+
+
+async def submit(api: httpx2.AsyncClient, type: str = "add", **more: Any) -> str:
+    answer = await api.post("/tasks", json={"type": type, "args": [1], **more})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_topics_are_told_whole_and_then_when_they_change(app: Jobbers, desk: Desk) -> None:
+    async with (
+        serving(app) as api,
+        listening(api, "stats", "queues", "tasks:queued?type=add", "workers") as events,
+    ):
+        seen = {(await until(events, lambda _: True)).topic for _ in range(4)}
+        assert seen == {"stats", "queues", "workers", "tasks:queued?type=add"}
+        task_id = await submit(api)
+        event = await until(events, lambda it: it.kind == "tasks")
+        assert [task["id"] for task in event.data["tasks"]] == [task_id]
+        await submit(api, "keep")
+        event = await until(events, lambda it: it.kind == "stats" and it.data["counts"]["queued"] == 2)
+        await until(events, lambda it: it.kind == "queues" and len(it.data["queues"]) == 2)
+
+
+async def test_a_task_is_told_of_until_its_end(app: Jobbers, desk: Desk) -> None:
+    async with serving(app) as api:
+        task_id = await submit(api)
+        async with listening(api, f"task:{task_id}") as events:
+            assert (await until(events, lambda _: True)).data["status"] == "queued"
+            claimed = await desk.claim("sums")
+            event = await until(events, lambda it: it.data["status"] == "running")
+            assert (event.kind, event.data["args"], event.data["large"]) == ("task", [1], False)
+            await desk.succeed(claimed, 2)
+            await until(events, lambda it: it.data["status"] == "succeeded")
+
+
+async def test_a_large_task_is_told_of_in_short(app: Jobbers) -> None:
+    async with serving(app) as api:
+        task_id = await submit(api, "keep", args=["x" * 100_000])
+        async with listening(api, f"task:{task_id}") as events:
+            data = (await until(events, lambda _: True)).data
+    assert data["large"]
+    assert "args" not in data
+
+
+async def test_of_a_run_only_what_moved_is_told_again(app: Jobbers, desk: Desk) -> None:
+    async with serving(app) as api:
+        run = (await api.post("/dags/sums/runs", json={"params": {"start": 1}})).json()["id"]
+        async with listening(api, f"run:{run}") as events:
+            first = (await until(events, lambda _: True)).data
+            assert first["whole"]
+            assert [node["status"] for node in first["nodes"]] == ["queued", "blocked"]
+            await desk.succeed(await desk.claim("sums"), 2)
+            moved = await until(events, lambda it: it.data["nodes"][0]["status"] == "succeeded")
+            assert not moved.data["whole"]
+            assert {node["name"] for node in moved.data["nodes"]} == {"first", "second"}
+            assert moved.data["nodes"][0]["started"] <= moved.data["nodes"][0]["finished"]
+            claimed = await desk.claim("sums")
+            only = (await until(events, lambda it: it.data["nodes"][0]["status"] == "running")).data
+            assert [node["name"] for node in only["nodes"]] == ["second"]
+            async with listening(api, f"run:{run}") as others:
+                assert len((await until(others, lambda _: True)).data["nodes"]) == 2
+            await desk.succeed(claimed, 3)
+            await until(events, lambda it: it.data["status"] == "succeeded")
+
+
+async def test_what_is_not_there_is_said_once(app: Jobbers) -> None:
+    async with serving(app) as api, listening(api, "task:01ARZ3NDEKTSV4RRFFQ69G5FAV", "queues") as events:
+        event = await until(events, lambda it: it.kind == "trouble")
+        assert event.topic == "task:01ARZ3NDEKTSV4RRFFQ69G5FAV"
+        assert event.data["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["", "nothing", "tasks", "tasks:asleep", "tasks:queued?colour=red", "tasks:queued?limit=501", "task:x", "stats?a",
+     "tasks:queued?limit=x", "ended?limit=5", "queues" * 100],
+)  # fmt: skip
+async def test_topics_that_there_are_not(api: httpx2.AsyncClient, topic: str) -> None:
+    answer = await api.get("/events", params={"topic": topic})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"]["code"] in ("invalid_input", "invalid_id")
+
+
+async def test_there_must_be_topics_but_not_too_many(api: httpx2.AsyncClient) -> None:
+    error_of(await api.get("/events"), 422, "invalid_input")
+    many = [f"tasks:queued?queue=q{number}" for number in range(17)]
+    error_of(await api.get("/events", params={"topic": many}), 422, "invalid_input")
+
+
+async def end_one(api: httpx2.AsyncClient, desk: Desk, type: str = "add") -> str:
+    task_id = await submit(api, type)
+    await desk.succeed(await desk.claim("sums" if type == "add" else "default"), 1)
+    return task_id
+
+
+async def test_what_ended_is_told_and_resumed_by_the_last_id(app: Jobbers, desk: Desk) -> None:
+    async with serving(app) as api:
+        await end_one(api, desk)  # before anybody listened
+        async with listening(api, "ended", "ended?type=keep") as events:
+            first = [await until(events, lambda _: True) for _ in range(2)]
+            assert [event.data["tasks"] for event in first] == [[], []]
+            told = await end_one(api, desk)
+            event = await until(events, lambda it: it.topic == "ended" and it.data["tasks"])
+            expected = {"id": told, "status": "succeeded", "type": "add", "queue": "sums"}
+            assert event.data == {"tasks": [expected], "missed": False}
+        missed = [await end_one(api, desk), await end_one(api, desk, "keep")]
+        async with listening(api, "ended?type=keep", "ended", after=event.id) as events:
+            ended: dict[str, list[str]] = {"ended": [], "ended?type=keep": []}
+            while not all(ended.values()):
+                again = await until(events, lambda _: True)
+                assert not again.data["missed"]
+                ended[again.topic] += [task["id"] for task in again.data["tasks"]]
+            assert ended == {"ended": missed, "ended?type=keep": missed[1:]}
+            last = await end_one(api, desk)
+            later = await until(events, lambda it: it.topic == "ended" and it.data["tasks"])
+            assert [task["id"] for task in later.data["tasks"]] == [last]
+
+
+@pytest.mark.parametrize("position", ["1-1", "nonsense", "0-0.0-0"])
+async def test_a_position_that_is_gone_says_so(app: Jobbers, desk: Desk, position: str) -> None:
+    async with serving(app) as api:
+        await end_one(api, desk)
+        async with listening(api, "ended", after=position) as events:
+            await until(events, lambda it: it.data["missed"])
+
+
+async def calls(app: Jobbers) -> int:
+    """How many commands the server has done."""
+    info = await (await app.client()).store.inspect.info()
+    return int(info["total_commands_processed"])
+
+
+async def test_two_hundred_listeners_cost_as_much_as_one(app: Jobbers, desk: Desk) -> None:
+    topics = ("stats", "queues", "ended")
+    async with serving(app) as api, AsyncExitStack() as stack:
+        await submit(api)
+        limits = httpx2.Limits(max_connections=300)
+        many = await stack.enter_async_context(
+            httpx2.AsyncClient(base_url=api.base_url, timeout=60, limits=limits, trust_env=False)
+        )
+        rates = []
+        open_streams: list[AsyncIterator[Event]] = []
+        for wanted in (1, 200):
+            while len(open_streams) < wanted:
+                open_streams.append(await stack.enter_async_context(listening(many, *topics)))
+            await asyncio.gather(*(until(events, lambda _: True) for events in open_streams[-1:]))
+            before, begun = await calls(app), time.monotonic()
+            await asyncio.sleep(3)
+            rates.append((await calls(app) - before) / (time.monotonic() - begun))
+        assert rates[0] > 0
+        assert rates[1] < 2 * rates[0] + 10, rates  # not two hundred times as much
+        told = await end_one(api, desk, "keep")
+        everybody = [until(it, lambda it: it.kind == "ended" and it.data["tasks"]) for it in open_streams]
+        for event in await asyncio.gather(*everybody):
+            assert [task["id"] for task in event.data["tasks"]] == [told]
+    assert hubs.hub_of(app).watched == 0  # nobody listens: nothing is read
+
+
+async def test_it_ends_when_the_server_stops(app: Jobbers) -> None:
+    async with serving_task(app) as (api, server), listening(api, "stats") as events:
+        await until(events, lambda _: True)
+        begun = time.monotonic()
+        server.cancel()
+        async with asyncio.timeout(PATIENCE):
+            assert [event.kind async for event in events if event.kind != "stats"] == []  # a proper end
+            await asyncio.gather(server, return_exceptions=True)
+        assert time.monotonic() - begun < 8  # and not after the grace of ten seconds
+
+
+async def test_silence_is_filled_with_heartbeats(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.1)
+    async with serving(app) as api:
+        async with api.stream("GET", "/events", params={"topic": "ended"}) as answer:
+            async with asyncio.timeout(PATIENCE):
+                async for line in answer.aiter_lines():
+                    if line.startswith(":"):
+                        break
+        assert line == ": still here"
+
+
+async def test_who_takes_nothing_is_let_go(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.2)
+    hub = hubs.hub_of(app)
+    topics = read_topics(["stats"])
+    stream = streams.EventStream(hub, lambda topic: reader_of(app, topic), topics, "", asyncio.Event())
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if len(sent) > 1:
+            await asyncio.Event().wait()  # its connection is full
+
+    async with asyncio.timeout(PATIENCE):
+        await stream({"type": "http"}, receive, send)
+    assert sent == ["http.response.start", "http.response.body"]
+    assert (hub.watched, len(hub.listeners)) == (0, 0)
+
+
+async def test_a_full_service_refuses(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "MAX_WATCHES", 1)
+    async with serving(app) as api, listening(api, "stats") as events:
+        await until(events, lambda _: True)
+        async with listening(api, "stats"):
+            error_of(await api.get("/events", params={"topic": "queues"}), 503, "too_many_streams")
