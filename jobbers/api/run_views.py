@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobbers.api.task_views import View
 from jobbers.core.status import Status
+from jobbers.inspector import TaskPage
 from jobbers.run import NodeState, RunHandle
 from jobbers.store.runs import RUN_TYPE
 
@@ -90,6 +91,22 @@ class RunPage(View):
 
     runs: list[RunSummary]
     cursor: str | None = Field(description="Leads to the next page; `null` when that was all.")
+
+    @classmethod
+    def of(cls, page: TaskPage) -> RunPage:
+        """The view of a page."""
+        found = [
+            RunSummary(
+                id=record.id,
+                dag=record.type.removeprefix(RUN_TYPE),
+                status=record.status,
+                created=record.created,
+                finished=record.finished,
+                reason=record.reason,
+            )
+            for record in page.tasks
+        ]
+        return cls(runs=found, cursor=page.cursor)
 
 
 class RunView(View):

@@ -7,6 +7,7 @@ hub never spends more than a tenth of its time on one. What is as it was is not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ MAX_LISTENERS = 1_000
 MAX_WATCHES = 256
 """How many different topics are read at a time."""
 AFTER_ERROR = 2.0
+SOON = 0.25
+"""Whoever begins to listen is told what is read after that, and not before this many seconds after the last read."""
 SHARE = 10
 """A read that took so many seconds is followed by SHARE times as many without one."""
 
@@ -39,7 +42,7 @@ class Reader(Protocol):
         ...
 
     def now(self, topic: Topic) -> Update | None:
-        """What somebody is told who begins to listen; ``None``: there is nothing yet."""
+        """What somebody is told who begins to listen, after a read; ``None``: there is nothing yet."""
         ...
 
 
@@ -49,6 +52,9 @@ class Watch:
 
     reader: Reader
     listeners: dict[Listener, set[Topic]] = field(default_factory=dict)
+    fresh: dict[Listener, set[Topic]] = field(default_factory=dict)
+    """Who has been told nothing yet."""
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     error: Update | None = None
 
@@ -59,9 +65,16 @@ class Watch:
 
     def tell(self, updates: Sequence[Update]) -> None:
         """Give updates to those who listen to their topics."""
+        fresh, self.fresh = self.fresh, {}
+        for listener, topics in fresh.items():
+            for topic in topics:
+                whole = Update(topic, "trouble", self.error.data) if self.error else self.reader.now(topic)
+                if whole is not None:
+                    listener.put(whole)
         for update in updates:
             for listener, topics in self.listeners.items():
-                if update.topic in topics:
+                told = update.topic in fresh.get(listener, ()) and update.log is None
+                if update.topic in topics and not told:
                     listener.put(update)
 
     async def follow(self) -> None:
@@ -80,7 +93,12 @@ class Watch:
                 pause = AFTER_ERROR
                 updates = ()
             self.tell(updates)
-            await asyncio.sleep(max(pause, SHARE * (clock() - begun)))
+            rest = SHARE * (clock() - begun)
+            await asyncio.sleep(max(SOON, rest))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause - max(SOON, rest)):
+                    await self.nudge.wait()
+            self.nudge.clear()
 
     def _refused(self, error: JobbersError) -> Sequence[Update]:
         said = {
@@ -119,11 +137,8 @@ class Hub:
             if watch is None:
                 watch = self._watches[key_of(topic)] = Watch(make(topic))
             watch.listeners.setdefault(listener, set()).add(topic)
-            first = watch.reader.now(topic)
-            if first is not None:
-                listener.put(first)
-            elif watch.error is not None:
-                listener.put(Update(topic, "trouble", watch.error.data))
+            watch.fresh.setdefault(listener, set()).add(topic)
+            watch.nudge.set()
             if watch.task is None:
                 watch.task = asyncio.create_task(watch.follow(), name=f"jobbers events {topic.text}")
 
@@ -140,6 +155,7 @@ class Hub:
             if watch is None:
                 continue
             watch.listeners.pop(listener, None)
+            watch.fresh.pop(listener, None)
             if not watch.listeners:
                 del self._watches[key_of(topic)]
                 if watch.task is not None:

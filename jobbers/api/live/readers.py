@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from jobbers.api.live.hub import Reader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Update
-from jobbers.api.run_views import RunView
+from jobbers.api.run_views import RunPage, RunView
 from jobbers.api.system_views import QueueList, QueueView, StatsView, WorkerList, WorkerView
 from jobbers.api.task_views import TaskPageView, TaskSummary, TaskView, View
 from jobbers.app import Jobbers
@@ -44,7 +44,7 @@ class ViewReader:
         self._app = app
         self._topic = topic
         self._last: Update | None = None
-        self.every = {"workers": 2.0, "tasks": 1.0}.get(topic.kind, 0.5)
+        self.every = {"workers": 2.0, "tasks": 1.0, "runs": 1.0}.get(topic.kind, 0.5)
 
     async def read(self, topics: Collection[Topic]) -> Sequence[Update]:  # noqa: ARG002 - it has but one
         """See :class:`Reader`."""
@@ -77,6 +77,8 @@ class ViewReader:
                 return _dumped(
                     TaskPageView(tasks=[TaskSummary.of(it) for it in page.tasks], cursor=page.cursor)
                 )
+            case "runs":
+                return _dumped(RunPage.of(await inspector.runs(dag=topic.dag, limit=topic.limit)))
             case "task":
                 return _task(await inspector.task(topic.name))
             case _:

@@ -15,14 +15,24 @@ MAX_TOPICS = 16
 LONGEST = 400
 SHOWN = 50
 
-Kind = Literal["stats", "queues", "workers", "tasks", "task", "run", "ended"]
-_PLAIN: dict[str, Kind] = {"stats": "stats", "queues": "queues", "workers": "workers", "ended": "ended"}
+Kind = Literal["stats", "queues", "workers", "tasks", "task", "run", "runs", "ended"]
+_PLAIN: dict[str, Kind] = {
+    "stats": "stats",
+    "queues": "queues",
+    "workers": "workers",
+    "runs": "runs",
+    "ended": "ended",
+}
 _NAMED: dict[str, Kind] = {"tasks": "tasks", "task": "task", "run": "run"}
 _FILTERS: dict[str, frozenset[str]] = {
     "tasks": frozenset({"type", "queue", "limit"}),
     "ended": frozenset({"type", "queue"}),
+    "runs": frozenset({"dag"}),
 }
-KNOWN = "stats, queues, workers, ended[?type=…&queue=…], tasks:<status>[?type=…&queue=…&limit=…], task:<id>, run:<id>"
+KNOWN = (
+    "stats, queues, workers, runs[?dag=…], ended[?type=…&queue=…], tasks:<status>[?type=…&queue=…&limit=…], "
+    "task:<id>, run:<id>"
+)
 
 
 class Topic(NamedTuple):
@@ -34,6 +44,7 @@ class Topic(NamedTuple):
     type: str | None = None
     queue: str | None = None
     limit: int = SHOWN
+    dag: str | None = None
 
 
 def read_topics(texts: list[str]) -> list[Topic]:
@@ -62,9 +73,8 @@ def read_topic(text: str) -> Topic:
             raise InvalidInput(f"topic {text[:80]!r}: there is no status {name[:40]!r}")
         case _:
             pass
-    return Topic(
-        text, kind, name, filters.get("type"), filters.get("queue"), _limit(text, filters.get("limit"))
-    )
+    limit = _limit(text, filters.get("limit"))
+    return Topic(text, kind, name, filters.get("type"), filters.get("queue"), limit, filters.get("dag"))
 
 
 def _filters(text: str, kind: Kind, query: str) -> dict[str, str]:

@@ -16,7 +16,6 @@ from jobbers.api.run_views import (
     RunPage,
     RunRepeated,
     RunStarted,
-    RunSummary,
     RunView,
 )
 from jobbers.api.schemas import Repetition, RunRequest
@@ -25,7 +24,6 @@ from jobbers.api.values import from_json_value
 from jobbers.client import new_id
 from jobbers.core.status import Status
 from jobbers.flow import Dag
-from jobbers.store.runs import RUN_TYPE
 
 router = APIRouter(tags=["runs"], route_class=ApiRoute)
 
@@ -85,19 +83,7 @@ async def runs(
     limit: deps.Limit = 100,
 ) -> RunPage:
     """Runs, the newest first. A page may be short; there is more as long as it has a cursor."""
-    page = await inspector.runs(dag=dag, cursor=cursor, limit=limit)
-    found = [
-        RunSummary(
-            id=record.id,
-            dag=record.type.removeprefix(RUN_TYPE),
-            status=record.status,
-            created=record.created,
-            finished=record.finished,
-            reason=record.reason,
-        )
-        for record in page.tasks
-    ]
-    return RunPage(runs=found, cursor=page.cursor)
+    return RunPage.of(await inspector.runs(dag=dag, cursor=cursor, limit=limit))
 
 
 @router.post("/runs/{task_id}/pause", response_model=StatusView, responses=documented(404, 409, 415, 422))

@@ -1,9 +1,8 @@
-// Calls of the public API, and polling that stops in hidden tabs.
+// Calls of the public API.
 
-import { signal, useCallback, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { signal } from "../vendor/vendor.js";
 
-const BASE = new URL("../api/v1/", document.baseURI);
-const EVERY = 2000;
+export const base = new URL("../api/v1/", document.baseURI);
 const PATIENCE = 15000;
 
 /** Whether the last call reached the API: `null` before the first. */
@@ -22,7 +21,7 @@ export class ApiError extends Error {
 }
 
 /** JSON with whole numbers kept exact: what a double cannot hold becomes a BigInt, where the browser can tell. */
-function parse(text) {
+export function parse(text) {
   return JSON.parse(text, (key, value, context) =>
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
       ? BigInt(context.source)
@@ -48,7 +47,7 @@ async function call(method, path, body, signal) {
   let response;
   let text;
   try {
-    response = await fetch(new URL(path, BASE), options);
+    response = await fetch(new URL(path, base), options);
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -94,52 +93,4 @@ export async function each(items, action) {
   };
   await Promise.all(Array.from({ length: 6 }, work));
   return { done, errors };
-}
-
-/**
- * What `fetcher(signal)` returns, asked for again every two seconds while the tab is visible. `key` says what is asked:
- * another key forgets the old answer. `until(data)` ends the polling.
- */
-export function usePoll(key, fetcher, { every = EVERY, until = null } = {}) {
-  const [state, setState] = useState({ key, data: null, error: null });
-  const latest = useRef(fetcher);
-  const ended = useRef(until);
-  const kick = useRef(() => {});
-  latest.current = fetcher;
-  ended.current = until;
-  useEffect(() => {
-    let timer = null;
-    let stopped = false;
-    let under_way = null;
-    const once = async () => {
-      clearTimeout(timer);
-      under_way?.abort();
-      const mine = (under_way = new AbortController());
-      let over = false;
-      try {
-        const data = await latest.current(mine.signal);
-        if (stopped || mine.signal.aborted) return;
-        setState({ key, data, error: null });
-        over = ended.current?.(data) ?? false;
-      } catch (error) {
-        if (stopped || mine.signal.aborted) return;
-        setState((before) => ({ key, data: before.key === key ? before.data : null, error }));
-      }
-      under_way = null;
-      if (!document.hidden && !over) timer = setTimeout(once, every);
-    };
-    const seen = () => (document.hidden ? clearTimeout(timer) : once());
-    kick.current = once;
-    document.addEventListener("visibilitychange", seen);
-    once();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-      under_way?.abort();
-      document.removeEventListener("visibilitychange", seen);
-    };
-  }, [key, every]);
-  const refresh = useCallback(() => kick.current(), []);
-  const current = state.key === key ? state : { data: null, error: null };
-  return { data: current.data, error: current.error, refresh };
 }

@@ -1,12 +1,13 @@
 // The app's graphs: what they look like, and starting a run.
 
 import { html, signal, useState } from "../vendor/vendor.js";
-import { get, post, usePoll } from "./api.js";
+import { get, post } from "./api.js";
 import { Field, read } from "./form.js";
 import { Graph } from "./graph.js";
 import { go, link } from "./route.js";
 import { many, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
+import { useWatch } from "./watch.js";
 
 const RARELY = 30_000;
 const ANYTHING = { kind: "json", hint: "JSON; put text in quotes" };
@@ -63,7 +64,7 @@ function One({ dag }) {
 }
 
 export function Dags({ name }) {
-  const { data, error } = usePoll("dags", (signal) => get("dags", {}, signal), { every: RARELY });
+  const { data, error } = useWatch("dags", (signal) => get("dags", {}, signal), { every: RARELY });
   if (!data) return html`<${Heading}>DAGs<//><${Waiting} error=${error} />`;
   if (name !== null) {
     const dag = data.dags.find((one) => one.name === name);

@@ -1,32 +1,36 @@
 // Throughput and outcomes of the last hour, and how queues and workers stand.
 
 import { html, useRef, useState } from "../vendor/vendor.js";
-import { get, usePoll } from "./api.js";
+import { get } from "./api.js";
 import { link } from "./route.js";
 import { clock, duration, many, number, shown } from "./text.js";
 import { Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
 import { QueueTable } from "./queues.js";
 import { WorkerTable } from "./workers.js";
+import { useWatch } from "./watch.js";
 
 const MINUTES = 60;
 // From the bottom of a bar up. Each has a fill of its own besides its colour; the rest of the outcomes is one band.
 const BANDS = ["succeeded", "retried", "failed", "other"];
 
-/** The hour: all of it once, and then the last two minutes of it with every poll. */
+/** The hour: all of it once, and then the last two minutes of it with all news. */
 function useHour() {
   const known = useRef(null);
   const [types, setTypes] = useState([]);
-  const poll = usePoll("hour", async (signal) => {
-    const last = known.current?.at(-1);
-    const whole = !last || Date.now() - last.at > 90_000;
-    const stats = await get("stats", { minutes: whole ? MINUTES : 2 }, signal);
+  const put = (stats, whole) => {
     const minutes = stats.minutes.map((one) => ({ at: new Date(one.start).getTime(), outcomes: one.outcomes }));
-    if (whole) setTypes(stats.types);
     const before = whole ? [] : known.current.filter((one) => one.at < minutes[0].at);
     known.current = [...before, ...minutes].slice(-MINUTES);
     return { counts: stats.counts, minutes: known.current };
-  });
-  return { ...poll, types };
+  };
+  const stale = () => !known.current || Date.now() - known.current.at(-1).at > 90_000;
+  const fetcher = async (signal) => {
+    const whole = stale();
+    const stats = await get("stats", { minutes: whole ? MINUTES : 2 }, signal);
+    if (whole) setTypes(stats.types);
+    return put(stats, whole);
+  };
+  return { ...useWatch("hour", fetcher, { topic: "stats", merge: (before, news) => put(news, false) }), types };
 }
 
 function banded(outcomes) {
@@ -95,8 +99,8 @@ function Types({ types }) {
 
 export function Overview() {
   const { data, error, types } = useHour();
-  const queues = usePoll("queues", (signal) => get("queues", {}, signal));
-  const workers = usePoll("workers", (signal) => get("workers", {}, signal));
+  const queues = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
+  const workers = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
   if (!data) return html`<${Heading}>Overview<//><${Waiting} error=${error} />`;
   const minutes = data.minutes.map((one) => ({ ...one, bands: banded(one.outcomes) }));
   const done = sum(minutes, "succeeded");

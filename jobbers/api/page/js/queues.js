@@ -1,10 +1,11 @@
 // Queues: how deep, how old, paused or not.
 
 import { html } from "../vendor/vendor.js";
-import { get, post, usePoll } from "./api.js";
+import { get, post } from "./api.js";
 import { link } from "./route.js";
 import { duration, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Table, Text, Waiting, attempt } from "./ui.js";
+import { useWatch } from "./watch.js";
 
 function Pause({ queue, refresh }) {
   const verb = queue.paused ? "resume" : "pause";
@@ -48,7 +49,7 @@ export function QueueTable({ queues, refresh, brief = false }) {
 }
 
 export function Queues() {
-  const { data, error, refresh } = usePoll("queues", (signal) => get("queues", {}, signal));
+  const { data, error, refresh } = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
   return html`<${Heading}>Queues<//>
     <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits.</p>
     <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;

@@ -1,11 +1,12 @@
 // Runs of graphs: the latest ones, and one of them live.
 
 import { html, useState } from "../vendor/vendor.js";
-import { get, post, usePoll } from "./api.js";
+import { get, post } from "./api.js";
 import { Graph } from "./graph.js";
 import { link, route } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { ASK, topicOf, useWatch } from "./watch.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
 const ROWS = 200;
@@ -14,7 +15,7 @@ export function Runs() {
   const { dag = "" } = route.value.query;
   const [trail, setTrail] = useState([]);
   const cursor = trail.at(-1) ?? null;
-  const { data, error } = usePoll(`runs ${dag} ${cursor}`, (signal) => get("runs", { dag, cursor, limit: 50 }, signal));
+  const { data, error } = useWatch(`runs ${dag} ${cursor}`, (signal) => get("runs", { dag, cursor, limit: 50 }, signal), { topic: cursor === null ? `runs${dag ? `?${new URLSearchParams({ dag })}` : ""}` : null });
   const columns = [{ name: "Run" }, { name: "Graph", grow: true }, { name: "Status" }, { name: "Started", wide: true }, { name: "Took", end: true, wide: true }, { name: "Reason", grow: true, wide: true }];
   const rows = (data?.runs ?? []).map((run) => ({
     key: run.id,
@@ -48,6 +49,14 @@ async function fetched(id, signal) {
     if (error.status === 0 || signal.aborted) throw error;
     return { run, result: { gone: error.message } };
   }
+}
+
+/** News of a run: the nodes that have moved. What it returned is asked for. */
+function merged({ run, result }, news) {
+  if (news.status === "succeeded" && run.status !== "succeeded") return ASK;
+  const { whole, nodes, ...rest } = news;
+  const moved = new Map(nodes.map((node) => [node.name, node]));
+  return { run: { ...run, ...rest, nodes: whole ? nodes : run.nodes.map((node) => moved.get(node.name) ?? node) }, result: rest.status === "succeeded" ? result : null };
 }
 
 function Actions({ run, refresh }) {
@@ -95,7 +104,7 @@ function Nodes({ nodes }) {
 }
 
 export function Run({ id }) {
-  const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
+  const { data, error, refresh } = useWatch(id, (signal) => fetched(id, signal), { topic: topicOf("run", id), merge: merged });
   if (!data) {
     return html`<${Heading}>Run<//>${[404, 422].includes(error?.status)
       ? html`<${Empty} title="There is no such run."><${Text}>${error.message}<//><//>`

@@ -1,10 +1,11 @@
 // One task: what became of it, its attempts and errors, what it was given and what it returned.
 
 import { html, useState } from "../vendor/vendor.js";
-import { get, post, usePoll } from "./api.js";
+import { get, post } from "./api.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { ASK, topicOf, useWatch } from "./watch.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
 const AGAIN = ["failed", "cancelled"];
@@ -19,6 +20,13 @@ async function fetched(id, signal) {
     if (error.status === 0 || signal.aborted) throw error;
     return { task, result: { gone: error.message } };
   }
+}
+
+/** News of a task. What it returned, and what is too long for news, is asked for. */
+function merged({ task, result }, news) {
+  const moved = news.status !== task.status || news.attempt !== task.attempt;
+  if (moved && (news.large || news.status === "succeeded")) return ASK;
+  return { task: { ...task, ...news }, result: news.status === "succeeded" ? result : null };
 }
 
 /** What happened when, oldest first. */
@@ -93,7 +101,7 @@ function Actions({ task, refresh }) {
 const arguments_ = (task) => (Object.keys(task.kwargs).length === 0 ? task.args : task.args.length === 0 ? task.kwargs : { args: task.args, kwargs: task.kwargs });
 
 export function Task({ id }) {
-  const { data, error, refresh } = usePoll(id, (signal) => fetched(id, signal));
+  const { data, error, refresh } = useWatch(id, (signal) => fetched(id, signal), { topic: topicOf("task", id), merge: merged });
   if (!data) {
     const advice = error?.status === 404 || error?.status === 422;
     return html`<${Heading}>Task<//>${advice

@@ -1,10 +1,11 @@
 // Lists of tasks: by status, and dead letters.
 
 import { html, useEffect, useState } from "../vendor/vendor.js";
-import { each, get, post, usePoll } from "./api.js";
+import { each, get, post } from "./api.js";
 import { change, link, route } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
+import { useWatch } from "./watch.js";
 
 const LIMIT = 50;
 const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
@@ -21,13 +22,19 @@ const NOTHING = {
   skipped: ["Nothing was skipped lately.", "Nodes of runs whose condition did not hold appear here."],
 };
 
+/** The topic of the first page of a list. */
+function first({ status = "failed", type, queue }) {
+  const given = Object.entries({ type, queue }).filter(([, value]) => value);
+  return `tasks:${status}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
+}
+
 /** Pages with cursors: which one is shown, and the way back. Other filters start from the first page. */
 function usePages(path, filters) {
   const key = JSON.stringify([path, filters]);
   const [place, setPlace] = useState({ key, trail: [] });
   const trail = place.key === key ? place.trail : [];
   const cursor = trail.at(-1) ?? null;
-  const poll = usePoll(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal));
+  const poll = useWatch(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal), { topic: cursor === null && key.length < 300 ? first(filters) : null });
   return {
     ...poll,
     page: trail.length + 1,
@@ -191,7 +198,7 @@ export function Tasks() {
   const { status: wanted = "running", type = "", queue = "" } = route.value.query;
   const status = STATUSES.includes(wanted) ? wanted : "running";
   const pages = usePages("tasks", { status, type, queue });
-  const { data: stats } = usePoll("counts", (signal) => get("stats", { minutes: 1 }, signal));
+  const { data: stats } = useWatch("counts", (signal) => get("stats", { minutes: 1 }, signal), { topic: "stats" });
   return html`<${Heading}>Tasks<//>
     <nav class="tabs" aria-label="Status"><ul>${STATUSES.map((one) => {
       const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;

@@ -1,11 +1,12 @@
 // Task types: what they take, how they are run, and a form to submit one.
 
 import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { get, post, usePoll } from "./api.js";
+import { get, post } from "./api.js";
 import { Field, describe, read } from "./form.js";
 import { link } from "./route.js";
 import { duration, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Tree, Waiting } from "./ui.js";
+import { useWatch } from "./watch.js";
 
 const RARELY = 30_000;
 // What was typed, by task type: it outlives errors and a look elsewhere.
@@ -144,7 +145,7 @@ function List({ types }) {
 }
 
 export function TaskTypes({ name }) {
-  const { data, error } = usePoll("types", (signal) => get("task-types", {}, signal), { every: RARELY });
+  const { data, error } = useWatch("types", (signal) => get("task-types", {}, signal), { every: RARELY });
   if (!data) return html`<${Heading}>Task types<//><${Waiting} error=${error} />`;
   if (name === null) return html`<${Heading}>Task types<//><p class="lead">What the app of this service can run. Choose one to submit a task.</p><${Card} flush><${List} types=${data.task_types} /><//>`;
   const type = data.task_types.find((one) => one.name === name);

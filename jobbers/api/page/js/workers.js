@@ -1,9 +1,10 @@
 // Workers: their slots, and what they run.
 
 import { html } from "../vendor/vendor.js";
-import { get, usePoll } from "./api.js";
+import { get } from "./api.js";
 import { between, duration, many, number, shown } from "./text.js";
 import { Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiting } from "./ui.js";
+import { useWatch } from "./watch.js";
 
 const SILENT = 10;
 
@@ -81,12 +82,11 @@ function Worker({ worker, tasks }) {
 }
 
 export function Workers() {
-  const { data, error } = usePoll("workers", async (signal) => {
-    const [workers, running] = await Promise.all([get("workers", {}, signal), get("tasks", { status: "running", limit: 500 }, signal)]);
-    return { workers: workers.workers, tasks: running.tasks };
-  });
-  if (!data) return html`<${Heading}>Workers<//><${Waiting} error=${error} />`;
-  const { workers, tasks } = data;
+  const there = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
+  const running = useWatch("running", (signal) => get("tasks", { status: "running", limit: 500 }, signal), { topic: "tasks:running?limit=500" });
+  if (!there.data || !running.data) return html`<${Heading}>Workers<//><${Waiting} error=${there.error ?? running.error} />`;
+  const { workers } = there.data;
+  const { tasks } = running.data;
   return html`<${Heading}>Workers<//>
     <p class="lead">${workers.length ? `${many(workers.length, "worker")}, ${many(tasks.length, "task")} under way.` : ""}</p>
     ${workers.length
