@@ -142,6 +142,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
     assert operations.keys() == {
         "POST /tasks",
         "POST /tasks/batch",
+        "POST /tasks/bulk",
         "GET /tasks",
         "GET /tasks/{task_id}",
         "GET /tasks/{task_id}/result",
@@ -171,6 +172,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "POST /queues/{name}/pause",
         "POST /queues/{name}/resume",
         "GET /dead-letters",
+        "GET /dead-letters/groups",
         "POST /dead-letters/requeue",
         "POST /dead-letters/drop",
         "DELETE /dead-letters/{task_id}",

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from jobbers.api import deps
+from jobbers.api.bulk_views import DeadGroups
 from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
 from jobbers.api.routes.tasks import page
 from jobbers.api.schemas import RequeueSelection, Selection
 from jobbers.api.submit import load_edit
 from jobbers.api.task_views import Dropped, Refusal, Requeued, TaskPageView
+from jobbers.bulk import dead_groups
 from jobbers.core.status import Status
 from jobbers.errors import Conflict, NotFound
 from jobbers.inspector import Inspector
@@ -35,6 +37,18 @@ async def list_dead_letters(
 ) -> TaskPageView:
     """List dead letters, the newest first."""
     return await page(inspector, Status.FAILED, type=type, queue=queue, cursor=cursor, limit=limit)
+
+
+@router.get("/groups", response_model=DeadGroups)
+async def groups(
+    inspector: deps.TheInspector,
+    type: deps.TypeFilter = None,
+    queue: deps.QueueFilter = None,
+    limit: deps.Limit = 100,
+) -> DeadGroups:
+    """Dead letters by what went wrong: the type of the error, its message without what differs from case to case, and where
+    it was raised. Reads up to 50,000 dead letters. To act on a group, see `/tasks/bulk`."""
+    return DeadGroups.of(await dead_groups(inspector, type=type, queue=queue), limit)
 
 
 @router.post("/requeue", response_model=Requeued, responses=documented(400, 404, 409, 413, 415, 507))

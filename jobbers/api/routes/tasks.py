@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
 from jobbers.api import deps
+from jobbers.api.bulk_views import Bulk, BulkDone
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
@@ -26,6 +27,7 @@ from jobbers.api.task_views import (
 )
 from jobbers.api.values import to_json_value
 from jobbers.api.waiting import wait_for
+from jobbers.bulk import act
 from jobbers.client import Client
 from jobbers.core.payload import Undecodable, unpack
 from jobbers.core.status import Status
@@ -85,6 +87,22 @@ async def submit_batch(
     if not any(task.created for task in submitted):
         response.status_code = 200
     return SubmittedBatch(tasks=submitted)
+
+
+@router.post("/bulk", response_model=BulkDone, responses=documented(400, 413, 415, 507))
+async def bulk(inspector: deps.TheInspector, wanted: Bulk) -> BulkDone:
+    """Cancel, retry or drop all tasks that match a filter, up to `limit`, in chunks; with `dry_run` only tell how many
+    match. The call can be repeated: it goes on with those that are left."""
+    outcome = await act(
+        inspector, wanted.action, wanted.filter.chosen(), limit=wanted.limit, dry_run=wanted.dry_run
+    )
+    return BulkDone(
+        matched=outcome.matched,
+        done=outcome.done,
+        complete=outcome.complete,
+        sample=outcome.sample,
+        dry_run=wanted.dry_run,
+    )
 
 
 @router.get("", response_model=TaskPageView)
