@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -15,7 +15,7 @@ from jobbers.core.durations import Duration, to_ms
 from jobbers.core.ids import unique_tail, with_tail
 from jobbers.core.limits import is_shared
 from jobbers.core.names import check_name
-from jobbers.core.payload import encode_arguments, unpack_envelope
+from jobbers.core.payload import Envelope, Undecodable, encode_arguments, unpack_envelope
 from jobbers.core.schedule import Kind, Missed, Overlap, Schedule
 from jobbers.core.task import Placement, TaskSpec
 from jobbers.core.timing import timing
@@ -49,7 +49,8 @@ class Definition(NamedTuple):
 class ScheduleState:
     """A schedule as it stands. ``timing`` is text such as ``0 3 * * * (Europe/Berlin)``; ``next`` is its next slot,
     ``None`` when it is paused or has no more; ``last_id`` the task or run started last; ``waiting`` how many slots wait
-    for its end; ``passed`` how many were passed over since it went on."""
+    for its end; ``passed`` how many were passed over since it went on. ``cron``, ``tz`` and ``every`` (seconds) are
+    the parts of the timing, ``args`` and ``kwargs`` what each start is given."""
 
     name: str
     timing: str
@@ -65,6 +66,12 @@ class ScheduleState:
     waiting: int
     started: int
     passed: int
+    cron: str | None = None
+    tz: str | None = None
+    every: float | None = None
+    catch_up: int = 100
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Schedules:
@@ -285,6 +292,11 @@ def _choice(choices: type[Choice], value: str, what: str) -> Choice:
 
 def _state(stored: StoredSchedule) -> ScheduleState:
     schedule = stored.schedule
+    found = schedule.timing
+    try:
+        given = unpack_envelope(stored.envelope)
+    except Undecodable:
+        given = Envelope([], {}, {})
     return ScheduleState(
         name=schedule.name,
         timing=str(schedule.timing),
@@ -300,4 +312,10 @@ def _state(stored: StoredSchedule) -> ScheduleState:
         waiting=len(stored.waiting),
         started=stored.started,
         passed=stored.passed,
+        cron=found.cron or None,
+        tz=found.tz if found.cron else None,
+        every=found.every_ms / 1000 if found.every_ms else None,
+        catch_up=schedule.catch_up,
+        args=given.args,
+        kwargs=given.kwargs,
     )

@@ -27,6 +27,12 @@ def _fault_points(text: str) -> str:
     return text
 
 
+def _trace_url(text: str) -> str:
+    if text and not (text.startswith(("https://", "http://")) and "{trace_id}" in text):
+        raise ValueError("must begin with https:// or http:// and hold {trace_id}")
+    return text
+
+
 class Settings(BaseSettings):
     """What an app is set to. Each field can be given to :class:`jobbers.Jobbers` or as ``JOBBERS_<FIELD>``; durations
     are in seconds and sizes in bytes."""
@@ -83,6 +89,11 @@ class Settings(BaseSettings):
         Literal["auto", "on", "off"],
         Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),
     ] = "auto"
+    trace_url: Annotated[
+        str,
+        AfterValidator(_trace_url),
+        Field(description="where the admin page finds a trace, with {trace_id} in its place"),
+    ] = ""
     fault_points: Annotated[
         str, AfterValidator(_fault_points), Field(description="what goes wrong in workers, to try recovery")
     ] = ""

@@ -115,6 +115,7 @@ class RunView(View):
     id: str = _ID
     dag: str
     status: Status
+    paused: bool = Field(description="Nothing more of it starts.")
     reason: str | None
     created: datetime
     finished: datetime | None
@@ -132,6 +133,7 @@ class RunView(View):
             id=handle.id,
             dag=record.type.removeprefix(RUN_TYPE),
             status=record.status,
+            paused=record.held and not record.status.final,
             reason=record.reason,
             created=record.created,
             finished=record.finished,

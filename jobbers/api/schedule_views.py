@@ -9,8 +9,10 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from jobbers.api.schemas import HUNDRED_YEARS, Arguments, Keywords, Sent, SomeSeconds, TypeText
 from jobbers.api.task_views import View
+from jobbers.api.values import to_json_list, to_json_object
 from jobbers.core.names import check_name
 from jobbers.core.schedule import MOST_CATCH_UP
+from jobbers.schedules import ScheduleState
 
 
 def _name(value: str) -> str:
@@ -83,6 +85,20 @@ class ScheduleView(View):
     waiting: int = Field(description="How many slots wait for the end of what was started last.")
     started: int = Field(description="How many slots were started.")
     passed: int = Field(description="How many slots were passed over since the one before went on.")
+    cron: str | None
+    tz: str | None
+    every: float | None = Field(description="Seconds.")
+    catch_up: int
+    args: list[Any] = Field(description="What each start is given.")
+    kwargs: dict[str, Any]
+
+    @classmethod
+    def of(cls, state: ScheduleState) -> ScheduleView:
+        """The view of a schedule."""
+        own = {name: getattr(state, name) for name in cls.model_fields}
+        return cls.model_validate(
+            own | {"args": to_json_list(state.args), "kwargs": to_json_object(state.kwargs)}
+        )
 
 
 class ScheduleList(View):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobbers.api.values import to_json_list, to_json_object
 from jobbers.core.status import Status
 from jobbers.core.task import AttemptError, TaskRecord
+from jobbers.core.trace_context import TRACEPARENT
 
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
 _ID = Field(examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
 
 
@@ -99,6 +102,8 @@ class TaskSummary(View):
     heartbeat: datetime | None
     liveness: str | None = Field(description="Of a running task: `running`, `slow` or `stalled`.")
     unique_key: str | None
+    run: str | None = Field(description="Id of the run that it is of.")
+    node: str | None = Field(description="Its place in that run.")
     error: ErrorSummary | None = Field(description="The last one.")
 
     @classmethod
@@ -114,10 +119,11 @@ class TaskView(TaskSummary):
     kwargs: dict[str, Any]
     headers: dict[str, Any]
     errors: list[AttemptErrorView] = Field(description="Of all attempts that are still kept, oldest first.")
+    trace_url: str | None = Field(description="Where its trace is shown; see the setting `trace_url`.")
 
     @classmethod
-    def of(cls, record: TaskRecord) -> TaskView:
-        """The view of a record."""
+    def of(cls, record: TaskRecord, trace_url: str = "") -> TaskView:
+        """The view of a record; ``trace_url`` is the setting."""
         return cls.model_validate(
             _fields(record)
             | {
@@ -125,8 +131,15 @@ class TaskView(TaskSummary):
                 "kwargs": to_json_object(record.keywords),
                 "headers": to_json_object(record.headers),
                 "errors": record.errors,
+                "trace_url": _trace_url(record, trace_url),
             }
         )
+
+
+def _trace_url(record: TaskRecord, template: str) -> str | None:
+    """The address of a task's trace, if it has one and the setting says where traces are shown."""
+    found = _TRACE.match(str(record.headers.get(TRACEPARENT, "")))
+    return template.replace("{trace_id}", found[1]) if template and found else None
 
 
 _SHARED = [field.name for field in dataclasses.fields(TaskRecord) if field.name in TaskSummary.model_fields]

@@ -93,6 +93,7 @@ class TaskRecord:
 
     ``arguments`` and ``keywords`` are decoded without their types; a result that lies in the blob store or was not asked
     for is not here. ``liveness`` tells a running task's health: ``running``, ``slow`` or ``stalled``.
+    ``run`` and ``node`` say of which run it is; a run that is paused, and what would start in it, is ``held``.
     """
 
     id: str
@@ -115,6 +116,9 @@ class TaskRecord:
     heartbeat: datetime | None = None
     liveness: str | None = None
     unique_key: str | None = None
+    run: str | None = None
+    node: str | None = None
+    held: bool = False
     arguments: Sequence[Any] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -69,6 +69,9 @@ def read_record(
         if running
         else None,
         unique_key=words["unique"][2:] if "unique" in words else None,
+        run=words.get("run") or None,
+        node=words.get("node") or None,
+        held=bool(words.get("held")),
         arguments=envelope.args,
         keywords=envelope.kwargs,
         headers=envelope.headers,

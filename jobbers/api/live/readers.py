@@ -80,7 +80,7 @@ class ViewReader:
             case "runs":
                 return _dumped(RunPage.of(await inspector.runs(dag=topic.dag, limit=topic.limit)))
             case "task":
-                return _task(await inspector.task(topic.name))
+                return _task(await inspector.task(topic.name), self._app.settings.trace_url)
             case _:
                 counts, counted = await asyncio.gather(inspector.counts(), inspector.stats(RECENT_MINUTES))
                 return _dumped(StatsView.of(await inspector.store.inspect.now_ms(), counts, counted))
@@ -187,8 +187,8 @@ async def _told(feed: FeedStore, batch: Batch, topics: Collection[Topic]) -> lis
     ]
 
 
-def _task(record: TaskRecord) -> dict[str, Any]:
-    data = _dumped(TaskView.of(record))
+def _task(record: TaskRecord, trace_url: str) -> dict[str, Any]:
+    data = _dumped(TaskView.of(record, trace_url))
     if len(to_json(data)) <= LARGE:
         return data | {"large": False}
     return _dumped(TaskSummary.of(record)) | {"large": True}

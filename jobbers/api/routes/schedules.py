@@ -34,7 +34,7 @@ async def schedules(
 ) -> ScheduleList:
     """Schedules by name."""
     found = await app.schedules.list(after, limit)
-    return ScheduleList(schedules=[ScheduleView.model_validate(one) for one in found])
+    return ScheduleList(schedules=[ScheduleView.of(one) for one in found])
 
 
 @router.post(
@@ -70,7 +70,7 @@ async def create(app: deps.TheApp, request: ScheduleRequest, response: Response)
 @router.get("/{name}", response_model=ScheduleView, responses=documented(404, 422))
 async def schedule(app: deps.TheApp, name: Name) -> ScheduleView:
     """How one schedule stands."""
-    return ScheduleView.model_validate(await app.schedules.get(name))
+    return ScheduleView.of(await app.schedules.get(name))
 
 
 @router.get("/{name}/times", response_model=ScheduleTimes, responses=documented(404, 422))

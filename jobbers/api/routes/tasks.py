@@ -122,9 +122,9 @@ async def list_tasks(
 
 
 @router.get("/{task_id}", response_model=TaskView, responses=documented(404))
-async def read(inspector: deps.TheInspector, task_id: deps.TaskId) -> TaskView:
+async def read(app: deps.TheApp, inspector: deps.TheInspector, task_id: deps.TaskId) -> TaskView:
     """All that is known of a task."""
-    return TaskView.of(await inspector.task(task_id))
+    return TaskView.of(await inspector.task(task_id), app.settings.trace_url)
 
 
 @router.get(
