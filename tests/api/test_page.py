@@ -54,6 +54,27 @@ async def test_what_is_known_is_not_sent_again(admin: httpx2.AsyncClient) -> Non
     assert (await admin.get("admin/style.css", headers={"If-None-Match": '"other"'})).status_code == 200
 
 
+async def test_files_are_packed_for_who_can_unpack_them(admin: httpx2.AsyncClient) -> None:
+    sizes = {}
+    for accepted in ("gzip, deflate", "identity", "gzip;q=0", ""):
+        answer = await admin.get("admin/style.css", headers={"Accept-Encoding": accepted})
+        assert answer.content == (ROOT / "style.css").read_bytes()  # the client unpacks it
+        assert answer.headers["vary"] == "Accept-Encoding"
+        sizes[accepted] = int(answer.headers["content-length"])
+    assert sizes["gzip, deflate"] < sizes["identity"] / 2
+    assert sizes["identity"] == sizes["gzip;q=0"] == sizes[""]
+
+
+async def test_the_first_view_is_small(admin: httpx2.AsyncClient) -> None:
+    total = 0
+    for path in FILES:
+        answer = await admin.get(
+            f"admin/{path.relative_to(ROOT).as_posix()}", headers={"Accept-Encoding": "gzip"}
+        )
+        total += int(answer.headers["content-length"]) + 800  # and its headers
+    assert total < 100_000
+
+
 @pytest.mark.parametrize(
     "name",
     [

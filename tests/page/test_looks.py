@@ -21,6 +21,9 @@ PLAIN = {
     "succeeded": ("#/tasks?status=succeeded", "Tasks"),
     "skipped": ("#/tasks?status=skipped", "Tasks"),
     "dead-letters": ("#/dead", "Dead letters"),
+    "dead-groups": ("#/dead?by=error", "Dead letters"),
+    "schedules": ("#/schedules", "Schedules"),
+    "schedule-new": ("#/schedules?new=1", "New schedule"),
     "runs": ("#/runs", "Runs"),
     "dags": ("#/dags", "DAGs"),
     "dag": ("#/dags/count_words", "count_words"),
@@ -43,11 +46,21 @@ async def filled(stage: Stage) -> dict[str, tuple[str, str]]:
     await settled(stage, held, Status.RUNNING)
     await stage.submit("echo", 1, options={"delay": 600})
     run = await stage.app.dags["count_words"].submit(text="one two three four")
+    echo = stage.app.find("echo")
+    await stage.app.schedules.create(
+        "nightly", echo.s({"deep": [1, 2]}), cron="0 3 * * *", tz="Europe/Berlin"
+    )
+    await stage.app.schedules.create("often", echo.s("said"), every=3600)
+    await stage.app.schedules.pause("often")
+    for number in range(3):
+        await settled(stage, await stage.submit("echo", f"no user {number}", fail=True), Status.FAILED)
     return PLAIN | {
         "task-succeeded": (f"#/tasks/{done}", "echo"),
         "task-failed": (f"#/tasks/{failed}", "divide"),
         "task-running": (f"#/tasks/{held}", "hold"),
         "run": (f"#/runs/{run.id}", "count_words"),
+        "schedule": ("#/schedules/nightly", "nightly"),
+        "schedule-edit": ("#/schedules/nightly?edit=1", "Edit nightly"),
     }
 
 
@@ -70,7 +83,16 @@ async def test_every_page(stage: Stage, shots: Path, theme: str, width: int) -> 
 
 async def test_every_list_says_what_to_do_when_it_is_empty(stage: Stage) -> None:
     for name, (where, heading) in PLAIN.items():
-        if name in ("running", "queues", "skipped", "dead-letters", "runs", "succeeded"):
+        if name in (
+            "running",
+            "queues",
+            "skipped",
+            "dead-letters",
+            "dead-groups",
+            "schedules",
+            "runs",
+            "succeeded",
+        ):
             await stage.go(where, heading)
             await stage.page.locator(".empty").wait_for()
 

@@ -6,6 +6,7 @@ API lie together.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,7 @@ router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 class _File(NamedTuple):
     body: bytes
+    packed: bytes
     media_type: str
     tag: str
 
@@ -57,17 +59,27 @@ async def file(request: Request, name: str) -> Response:
     found = _files().get(name or "index.html")
     if found is None:
         raise HTTPException(404)
-    headers = {**HEADERS, "ETag": found.tag}
+    headers = {**HEADERS, "ETag": found.tag, "Vary": "Accept-Encoding"}
     if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    if _takes_gzip(request.headers.get("accept-encoding", "")):
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, media_type=found.media_type, headers=headers)
     return Response(found.body, media_type=found.media_type, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    words = [part.partition(";") for part in accepted.lower().split(",")]
+    return any(name.strip() == "gzip" and rest.strip() not in ("q=0", "q=0.0") for name, _, rest in words)
 
 
 @cache
 def _files() -> dict[str, _File]:
     """All files by their names. They are looked up here and never on disk, so that no name can lead out of the folder."""
     return {
-        path.relative_to(ROOT).as_posix(): _File(body, _TYPES[path.suffix], _tag(body))
+        path.relative_to(ROOT).as_posix(): _File(
+            body, gzip.compress(body, mtime=0), _TYPES[path.suffix], _tag(body)
+        )
         for path in sorted(ROOT.rglob("*"))
         if path.suffix in _TYPES and "node_modules" not in path.parts
         for body in (path.read_bytes(),)
@@ -75,4 +87,5 @@ def _files() -> dict[str, _File]:
 
 
 def _tag(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    """Weak, for the same file may come packed or not."""
+    return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'

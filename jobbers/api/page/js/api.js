@@ -74,6 +74,8 @@ export async function get(path, query = {}, signal = undefined) {
   return (await call("GET", search ? `${path}?${search}` : path, undefined, signal)).body;
 }
 
+export const remove = async (path) => (await call("DELETE", path, undefined)).body;
+
 export const post = async (path, body = {}) => (await call("POST", path, body)).body;
 
 /** Do something to each of many, a few at a time. Returns how many succeeded and the errors of the others. */

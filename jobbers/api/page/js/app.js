@@ -5,7 +5,9 @@ import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Dags } from "./dags.js";
-import { DeadLetters, Tasks } from "./tasks.js";
+import { DeadLetters } from "./dead.js";
+import { Schedules } from "./schedules.js";
+import { Tasks } from "./tasks.js";
 import { Overview } from "./overview.js";
 import { Queues } from "./queues.js";
 import { Run, Runs } from "./runs.js";
@@ -22,6 +24,7 @@ const PAGES = [
   ["dead", "Dead letters"],
   ["runs", "Runs"],
   ["dags", "DAGs"],
+  ["schedules", "Schedules"],
   ["types", "Task types"],
   ["workers", "Workers"],
 ];
@@ -34,6 +37,7 @@ function view({ page, name }) {
     case "dead": return html`<${DeadLetters} />`;
     case "runs": return name === null ? html`<${Runs} />` : html`<${Run} key=${name} id=${name} />`;
     case "dags": return html`<${Dags} name=${name} />`;
+    case "schedules": return html`<${Schedules} name=${name} />`;
     case "types": return html`<${TaskTypes} name=${name} />`;
     case "workers": return html`<${Workers} />`;
     default: return html`<${Heading}>Nothing here<//><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;

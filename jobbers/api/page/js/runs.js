@@ -2,6 +2,7 @@
 
 import { html, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
+import { Gantt } from "./gantt.js";
 import { Graph } from "./graph.js";
 import { link, route } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
@@ -66,11 +67,15 @@ function Actions({ run, refresh }) {
     await attempt(async () => ((await post(`tasks/${path}/cancel`)).cancelled ? "Cancelled" : "It had ended before"));
     await refresh();
   };
+  const hold = async () => {
+    await attempt(() => post(`runs/${path}/${run.paused ? "resume" : "pause"}`), run.paused ? "The run goes on" : "Nothing more of the run starts; what runs goes on");
+    await refresh();
+  };
   const again = async () => {
     await attempt(async () => `${many((await post(`runs/${path}/retry`)).again.length, "node")} run again; what succeeded is kept`);
     await refresh();
   };
-  return html`<div class="row">${!FINAL.includes(run.status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
+  return html`<div class="row">${!FINAL.includes(run.status) && html`<${Button} onPress=${hold}>${run.paused ? "Resume" : "Pause"}<//><${Button} onPress=${cancel}>Cancel…<//>`}
     ${["failed", "cancelled"].includes(run.status) && html`<${Button} class="primary" onPress=${again}>Run what failed again<//>`}</div>`;
 }
 
@@ -80,13 +85,25 @@ function Items({ items }) {
   return html`<span class="slots"><span class="tabular">${number(items.done)} / ${number(items.total)}</span><meter min="0" max=${items.total || 1} value=${items.done} aria-label="Items done"></meter>${items.open > 0 && html`<span class="faint">${items.open} under way</span>`}</span>`;
 }
 
-function Nodes({ nodes }) {
+/** Repeat an ended run from a node on. */
+function From({ run, node, refresh }) {
+  const press = async () => {
+    if (!(await ask(`Run ${shown(node.name)} again?`, "It and all behind it run again; what the others returned is kept.", "Run them again"))) return;
+    await attempt(async () => `${many((await post(`runs/${encodeURIComponent(run.id)}/retry`, { from_node: node.name })).again.length, "node")} run again`);
+    await refresh();
+  };
+  return html`<${Button} onPress=${press} aria-label=${`Run again from ${shown(node.name)}`}>From here…<//>`;
+}
+
+function Nodes({ run, refresh }) {
+  const { nodes } = run;
+  const over = FINAL.includes(run.status);
   const [status, setStatus] = useState("");
   const [all, setAll] = useState(false);
   const found = nodes.filter((node) => !status || (node.status ?? "expired") === status);
   const visible = all ? found : found.slice(0, ROWS);
   const statuses = [...new Set(nodes.map((node) => node.status ?? "expired"))];
-  const columns = [{ name: "Node", grow: true }, { name: "Status" }, { name: "Task", wide: true }, { name: "Type", wide: true }, { name: "Waits for", wide: true }, { name: "Items" }, { name: "Reason", wide: true, grow: true }];
+  const columns = [{ name: "Node", grow: true }, { name: "Status" }, { name: "Task", wide: true }, { name: "Type", wide: true }, { name: "Waits for", wide: true }, { name: "Items", wide: true }, { name: "Ran", end: true, wide: true }, { name: "Reason", wide: true, grow: true }, ...(over ? [{ name: "Action", end: true, head: html`<span class="hidden">Action</span>` }] : [])];
   return html`<div class="bar-above"><label class="filter"><span>Status</span><select value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">any</option>${statuses.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label></div>
     <${Table} caption="Nodes of the run" columns=${columns} rows=${visible.map((node) => ({
       key: node.id,
@@ -97,7 +114,9 @@ function Nodes({ nodes }) {
         html`<${Text}>${node.type}<//>`,
         html`<span class="clip"><${Text}>${node.after.join(", ") || "–"}<//></span>`,
         html`<${Items} items=${node.items} />`,
+        duration(between(node.started, node.finished)),
         html`<span class="clip"><${Text}>${node.reason}<//></span>`,
+        ...(over ? [html`<${From} run=${run} node=${node} refresh=${refresh} />`] : []),
       ],
     }))} />
     ${visible.length < found.length && html`<button class="link" onClick=${() => setAll(true)}>${`${found.length - visible.length} more`}</button>`}`;
@@ -114,7 +133,7 @@ export function Run({ id }) {
   const ended = run.nodes.filter((node) => FINAL.includes(node.status)).length;
   return html`
     <p class="crumbs"><a href="#/runs">Runs</a></p>
-    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} /><span class="push"></span><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
+    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} />${run.paused && html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`}<span class="push"></span><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
     ${run.reason && html`<p class="lead"><${Text}>${run.reason}<//></p>`}
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(run.id)}</span>`],
@@ -124,6 +143,7 @@ export function Run({ id }) {
       ["Nodes ended", `${number(ended)} of ${number(run.nodes.length)}`],
     ]} /><//>
     <${Card} title="Graph"><${Graph} nodes=${run.nodes} label=${`Graph of the run of ${run.dag}`} /><//>
-    <${Card} title="Nodes" note=${many(run.nodes.length, "node")} flush><${Nodes} nodes=${run.nodes} /><//>
+    <${Card} title="Time" note="waiting against running"><${Gantt} nodes=${run.nodes} run=${run} /><//>
+    <${Card} title="Nodes" note=${many(run.nodes.length, "node")} flush><${Nodes} run=${run} refresh=${refresh} /><//>
     ${result && html`<${Card} title="Result">${result.gone ? html`<p class="faint"><${Text}>${result.gone}<//></p>` : html`<${Tree} value=${result.value} label="Result" />`}<//>`}`;
 }

@@ -2,6 +2,7 @@
 
 import { html, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
+import { Again } from "./again.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
@@ -102,6 +103,7 @@ const arguments_ = (task) => (Object.keys(task.kwargs).length === 0 ? task.args 
 
 export function Task({ id }) {
   const { data, error, refresh } = useWatch(id, (signal) => fetched(id, signal), { topic: topicOf("task", id), merge: merged });
+  const [editing, setEditing] = useState(false);
   if (!data) {
     const advice = error?.status === 404 || error?.status === 422;
     return html`<${Heading}>Task<//>${advice
@@ -109,15 +111,19 @@ export function Task({ id }) {
       : html`<${Waiting} error=${error} />`}`;
   }
   const { task, result } = data;
+  const editable = !isRun(task.type) && task.args && !task.large;
   const none = !task.args.length && !Object.keys(task.kwargs).length;
   const wait = between(task.due && task.due > task.created ? task.due : task.created, task.started);
   return html`
     <p class="crumbs"><a href=${link("tasks", null, { status: task.status })}>Tasks</a></p>
     <div class="row wrap title"><${Heading}><${Text}>${task.type}<//><//><${Status} status=${task.status} liveness=${task.liveness} /><span class="push"></span>
-      ${isRun(task.type) && html`<a class="button" href=${link("runs", task.id)}>Show the run</a>`}<${Actions} task=${task} refresh=${refresh} /></div>
+      ${task.trace_url && html`<a class="button" href=${task.trace_url} target="_blank" rel="noopener noreferrer">Its trace</a>`}${isRun(task.type) && html`<a class="button" href=${link("runs", task.id)}>Show the run</a>`}${editable && html`<button aria-expanded=${editing} onClick=${() => setEditing(!editing)}>Run with other arguments…</button>`}<${Actions} task=${task} refresh=${refresh} /></div>
+    ${editing && editable && html`<${Again} key=${task.id} task=${task} close=${() => setEditing(false)} />`}
     ${task.reason && html`<p class="lead"><${Text}>${task.reason}<//></p>`}
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(task.id)}</span>`],
+      ["Run", task.run && html`<a class="id" href=${link("runs", task.run)}>${shown(task.run)}</a>`],
+      ["Node", task.run && task.node && html`<${Text}>${task.node}<//>`],
       ["Queue", html`<a href=${link("tasks", null, { status: "queued", queue: task.queue })}><${Text}>${task.queue}<//></a>`],
       ["Priority", number(task.priority)],
       ["Attempts", number(task.attempt)],

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "../vendor/vendor.js";
 import { each, get, post } from "./api.js";
+import { bulk } from "./bulk.js";
 import { change, link, route } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
@@ -29,7 +30,7 @@ function first({ status = "failed", type, queue }) {
 }
 
 /** Pages with cursors: which one is shown, and the way back. Other filters start from the first page. */
-function usePages(path, filters) {
+export function usePages(path, filters) {
   const key = JSON.stringify([path, filters]);
   const [place, setPlace] = useState({ key, trail: [] });
   const trail = place.key === key ? place.trail : [];
@@ -52,7 +53,7 @@ const Pager = ({ pages }) =>
   </nav>`;
 
 /** The filters by type and queue, which apply when typing pauses. */
-function Filters({ type, queue }) {
+export function Filters({ type, queue }) {
   const [known, setKnown] = useState({ types: [], queues: [] });
   const [typed, setTyped] = useState({ type, queue });
   useEffect(() => {
@@ -180,7 +181,7 @@ function Bulk({ choice, tasks, status, refresh }) {
   </div>`;
 }
 
-function List({ pages, status, filtered }) {
+export function List({ pages, status, filtered }) {
   const tasks = pages.data?.tasks ?? [];
   const choice = useChoice(tasks, status);
   if (!pages.data) return html`<${Waiting} error=${pages.error} />`;
@@ -194,6 +195,15 @@ function List({ pages, status, filtered }) {
     <${TaskTable} status=${status} tasks=${tasks} choice=${choice} /><${Pager} pages=${pages} />`;
 }
 
+/** What can be done with all tasks of a list, also those of other pages. */
+function All({ status, type, queue, refresh }) {
+  const action = ["running", "queued", "scheduled"].includes(status) ? "cancel" : ["failed", "cancelled"].includes(status) ? "retry" : null;
+  if (!action) return null;
+  const words = type || queue ? "all that match" : `all ${status}`;
+  const which = `${words}${type ? `, of type ${shown(type)}` : ""}${queue ? `, of queue ${shown(queue)}` : ""}`;
+  return html`<${Button} onPress=${() => bulk(action, { status, type, queue }, which, refresh)}>${action === "cancel" ? `Cancel ${words}…` : `Run ${words} again…`}<//>`;
+}
+
 export function Tasks() {
   const { status: wanted = "running", type = "", queue = "" } = route.value.query;
   const status = STATUSES.includes(wanted) ? wanted : "running";
@@ -204,30 +214,6 @@ export function Tasks() {
       const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;
       return html`<li key=${one}><a href=${link("tasks", null, { status: one, type, queue })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
     })}</ul></nav>
-    <${Filters} type=${type} queue=${queue} />
+    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>${pages.data?.tasks.length > 0 && html`<${All} status=${status} type=${type} queue=${queue} refresh=${pages.refresh} />`}</div>
     <${Card} flush><${List} pages=${pages} status=${status} filtered=${Boolean(type || queue)} /><//>`;
-}
-
-export function DeadLetters() {
-  const { type = "", queue = "" } = route.value.query;
-  const pages = usePages("dead-letters", { type, queue });
-  const filtered = Boolean(type || queue);
-  const which = filtered ? { ...(type && { type }), ...(queue && { queue }) } : { all: true };
-  const words = filtered ? "all that match the filter" : "all dead letters";
-  const requeue = async () => {
-    if (!(await ask(`Run ${words} again?`, "Up to 1,000 at a time get a new life with all their attempts. Runs are repeated one by one, from their own pages.", "Run them again"))) return;
-    await attempt(async () => `${many((await post("dead-letters/requeue", which)).requeued, "task")} queued again`);
-    await pages.refresh();
-  };
-  const drop = async () => {
-    if (!(await ask(`Delete ${words} for good?`, "Their arguments and errors are lost.", "Delete them"))) return;
-    await attempt(async () => `${many((await post("dead-letters/drop", which)).dropped, "dead letter")} deleted`);
-    await pages.refresh();
-  };
-  const any = pages.data?.tasks.length > 0;
-  return html`<${Heading}>Dead letters<//>
-    <p class="lead">Tasks that failed for good, the newest first. Find out why, then run them again or delete them.</p>
-    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>
-      ${any && html`<${Button} onPress=${requeue}>${filtered ? "Run all that match again…" : "Run all again…"}<//><${Button} onPress=${drop}>${filtered ? "Delete all that match…" : "Delete all…"}<//>`}</div>
-    <${Card} flush><${List} pages=${pages} status="failed" filtered=${filtered} /><//>`;
 }

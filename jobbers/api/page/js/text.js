@@ -42,6 +42,9 @@ export function moment(date) {
   return today ? TIME.format(date) : `${DAY.format(date)}, ${MINUTE.format(date)}`;
 }
 
+const DATED = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+export const dated = (date) => DATED.format(date);
+
 export const exactly = (date) => `${EXACT.format(date)} · ${date.toISOString()}`;
 
 /** Names of types of runs and maps begin with a mark of the engine's. */

@@ -3,7 +3,7 @@
 import { Fragment, html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { toJson } from "./api.js";
 import { link } from "./route.js";
-import { exactly, moment, shown } from "./text.js";
+import { dated, exactly, moment, shown } from "./text.js";
 
 // A shape of its own for each status, so that colour is never all there is.
 const SHAPES = new Map([
@@ -28,10 +28,11 @@ export function Status({ status, liveness = null }) {
   html`<span class="tag warn">${liveness}</span>`}</span>`;
 }
 
-export function Time({ at }) {
+/** A time in the viewer's zone, the exact one on hover; with `day` always with its day. */
+export function Time({ at, day = false }) {
   if (!at) return html`<span class="faint">–</span>`;
   const date = new Date(at);
-  return html`<time datetime=${at} title=${exactly(date)}>${moment(date)}</time>`;
+  return html`<time datetime=${at} title=${exactly(date)}>${day ? dated(date) : moment(date)}</time>`;
 }
 
 /** Text that others wrote. */

@@ -1,0 +1,77 @@
+// When each node of a run waited and ran, and which of them decided how long the run took.
+
+import { html, useState } from "../vendor/vendor.js";
+import { link } from "./route.js";
+import { duration, many, number, shown } from "./text.js";
+
+const MOST = 60;
+const ROW = 22;
+const NAME = 190;
+const WIDTH = 900;
+
+const ms = (time) => (time ? new Date(time).getTime() : null);
+
+/** Each node that has begun: {node, ready, start, end, wait, ran}, in ms; it is ready when all it waits for has ended. */
+export function spans(nodes, created, now) {
+  const ends = new Map(nodes.map((node) => [node.name, ms(node.finished)]));
+  return nodes
+    .filter((node) => node.started || (node.finished && node.items))
+    .map((node) => {
+      const parents = node.after.map((name) => ends.get(name)).filter((end) => end !== null && end !== undefined);
+      const ready = Math.max(ms(created), ...parents);
+      const start = Math.max(ready, ms(node.started) ?? ready);
+      const end = Math.max(start, ms(node.finished) ?? now);
+      return { node, ready, start, end, wait: start - ready, ran: end - start };
+    });
+}
+
+/** The names of the nodes of the critical path: from the one that ended last back, each time to the parent that ended last. */
+export function critical(nodes, found) {
+  const byName = new Map(found.map((one) => [one.node.name, one]));
+  const path = [];
+  let last = found.reduce((most, one) => (most === null || one.end > most.end ? one : most), null);
+  while (last && !path.includes(last.node.name)) {
+    path.unshift(last.node.name);
+    last = last.node.after.map((name) => byName.get(name)).reduce((most, one) => (one && (!most || one.end > most.end) ? one : most), null);
+  }
+  return path;
+}
+
+function Row({ one, index, from, scale, decisive }) {
+  const { node, ready, start, end } = one;
+  const x = (at) => NAME + (at - from) * scale;
+  const y = index * ROW;
+  const words = `${shown(node.name)}: waited ${duration(one.wait / 1000)}, ran ${duration(one.ran / 1000)}${decisive ? ", on the critical path" : ""}`;
+  return html`<a href=${link("tasks", node.id)} aria-label=${words}><g class=${`span is-${node.status ?? "none"}${decisive ? " decisive" : ""}`}>
+    <title>${words}</title>
+    <rect class="span-back" x="0" y=${y} width=${WIDTH} height=${ROW} />
+    <text x="4" y=${y + 15}>${decisive ? "◆ " : ""}${shown(node.name).slice(0, 26)}</text>
+    <rect class="wait" x=${x(ready)} y=${y + 8} width=${Math.max(0, (start - ready) * scale)} height="6" />
+    <rect class="ran" x=${x(start)} y=${y + 4} width=${Math.max(2, (end - start) * scale)} height="14" rx="2" />
+  </g></a>`;
+}
+
+export function Gantt({ nodes, run }) {
+  const [all, setAll] = useState(false);
+  const now = run.finished ? ms(run.finished) : Date.now();
+  const found = spans(nodes, run.created, now);
+  if (!found.length) return html`<p class="faint">Nothing has begun yet. When nodes run, this shows how long each waited and ran.</p>`;
+  const path = critical(nodes, found);
+  const decisive = new Set(path);
+  const sorted = [...found].sort((a, b) => a.start - b.start || a.end - b.end);
+  // of many nodes those of the critical path and the longest
+  const kept = new Set([...sorted].sort((a, b) => decisive.has(b.node.name) - decisive.has(a.node.name) || b.wait + b.ran - a.wait - a.ran).slice(0, MOST));
+  const drawn = all ? sorted.slice(0, 20 * MOST) : sorted.filter((one) => kept.has(one));
+  const from = Math.min(...found.map((one) => one.ready));
+  const until = Math.max(from + 1, ...found.map((one) => one.end));
+  const scale = (WIDTH - NAME - 8) / (until - from);
+  const onPath = found.filter((one) => decisive.has(one.node.name));
+  const total = (name) => onPath.reduce((sum, one) => sum + one[name], 0) / 1000;
+  return html`<p class="faint">${`${duration((until - from) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}</p>
+    <ul class="legend"><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="wait" y="2" width="16" height="6" /></svg>ready, waits for a worker</li><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="ran" width="16" height="10" rx="2" /></svg>runs</li></ul>
+    <div class="scroll gantt" tabindex="0" role="region" aria-label="When each node waited and ran">
+      <svg viewBox=${`0 0 ${WIDTH} ${drawn.length * ROW}`} width=${WIDTH} height=${drawn.length * ROW}>${drawn.map(
+        (one, index) => html`<${Row} key=${one.node.name} one=${one} index=${index} from=${from} scale=${scale} decisive=${decisive.has(one.node.name)} />`,
+      )}</svg></div>
+    ${drawn.length < found.length && html`<p class="faint">${`The critical path and the longest, of ${number(found.length)}.`} ${!all && html`<button class="link" onClick=${() => setAll(true)}>${`Show ${number(Math.min(found.length, 20 * MOST))}`}</button>`}</p>`}`;
+}
