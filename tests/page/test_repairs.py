@@ -72,7 +72,7 @@ async def test_a_run_is_paused_and_repeated_from_a_node(stage: Stage) -> None:
     await expect(page.locator(".gantt .span.decisive")).to_have_count(3)
     await stage.see("The critical path (◆) has 3 nodes")
     stage.gate.clear()
-    await page.get_by_role("button", name="Run again from each").click()
+    await page.get_by_role("button", name="From here… each").click()
     await page.get_by_role("button", name="Run them again").click()
     await page.get_by_text("2 nodes run again").wait_for()
     await expect(page.locator(".title .status")).to_have_text("blocked")

@@ -76,7 +76,7 @@ export function Dags({ name }) {
       ? html`<${Table} caption="Graphs" columns=${[{ name: "Graph", grow: true }, { name: "Parameters", wide: true, grow: true }, { name: "Nodes", end: true }, { name: "Runs", end: true }]}
           rows=${data.dags.map((dag) => ({
             key: dag.name,
-            cells: [html`<a href=${link("dags", dag.name)}><${Text}>${dag.name}<//></a>`, html`<span class="mono"><${Text}>${dag.parameters.join(", ")}<//></span>`, dag.nodes.length, html`<a href=${link("runs", null, { dag: dag.name })} aria-label=${`Runs of ${shown(dag.name)}`}>show</a>`],
+            cells: [html`<a href=${link("dags", dag.name)}><${Text}>${dag.name}<//></a>`, html`<span class="mono"><${Text}>${dag.parameters.join(", ")}<//></span>`, dag.nodes.length, html`<a href=${link("runs", null, { dag: dag.name })} aria-label=${`Show the runs of ${shown(dag.name)}`}>show</a>`],
           }))} />`
       : html`<${Empty} title="This app has no graphs.">Make one with <code>app.dag("name")</code>; chains and groups that were submitted without a name are under <a href="#/runs">Runs</a>.<//>`}<//>`;
 }

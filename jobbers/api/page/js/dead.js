@@ -37,7 +37,7 @@ function Groups({ type, queue }) {
         html`<${Text}>${Object.entries(group.types).map(([name, count]) => `${name} (${number(count)})`).join(", ")}<//>`,
         html`<${Time} at=${group.first} />`,
         html`<${Time} at=${group.last} />`,
-        html`<div class="row wrap end"><${Button} onPress=${() => bulk("retry", filter, which, refresh)} aria-label=${`Run again ${which}`}>Run again…<//><${Button} onPress=${() => bulk("drop", filter, which, refresh)} aria-label=${`Delete ${which}`}>Delete…<//></div>`,
+        html`<div class="row wrap end"><${Button} onPress=${() => bulk("retry", filter, which, refresh)} aria-label=${`Run again… ${which}`}>Run again…<//><${Button} onPress=${() => bulk("drop", filter, which, refresh)} aria-label=${`Delete… ${which}`}>Delete…<//></div>`,
       ],
     };
   });

@@ -92,7 +92,7 @@ function From({ run, node, refresh }) {
     await attempt(async () => `${many((await post(`runs/${encodeURIComponent(run.id)}/retry`, { from_node: node.name })).again.length, "node")} run again`);
     await refresh();
   };
-  return html`<${Button} onPress=${press} aria-label=${`Run again from ${shown(node.name)}`}>From here…<//>`;
+  return html`<${Button} onPress=${press} aria-label=${`From here… ${shown(node.name)}`}>From here…<//>`;
 }
 
 function Nodes({ run, refresh }) {
