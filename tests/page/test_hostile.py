@@ -158,3 +158,20 @@ async def test_the_policy_stops_what_should_get_through(stage: Stage) -> None:
     await stage.page.evaluate(inline)
     await asyncio.sleep(0.3)
     assert await stage.page.evaluate("window.pwned") is None
+
+
+async def test_groups_schedules_and_arguments_to_edit(stage: Stage) -> None:
+    for trap in TRAPS[:4]:
+        await settled(stage, await stage.submit("echo", trap, fail=True), Status.FAILED)
+    text = await harmless(stage, "#/dead?by=error", "Dead letters")
+    assert "<script>window.pwned = …</script>" in text
+    await stage.app.schedules.create("traps", stage.app.find("echo").s(TRAP), every=3600)
+    await harmless(stage, "#/schedules/traps", "traps")
+    await harmless(stage, "#/schedules/traps?edit=1", "Edit traps")
+    kept = await stage.page.get_by_label("args", exact=True).input_value()
+    assert TRAPS[0] in kept
+    done = await stage.submit("echo", TRAP)
+    await settled(stage, done, Status.SUCCEEDED)
+    await stage.go(f"#/tasks/{done}", "echo")
+    await stage.page.get_by_role("button", name="Run with other arguments…").click()
+    await harmless(stage, f"#/tasks/{done}", "echo")
