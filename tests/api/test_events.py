@@ -17,7 +17,8 @@ from jobbers import Jobbers
 from jobbers.api.live import hub as hubs
 from jobbers.api.live import stream as streams
 from jobbers.api.live.readers import reader_of
-from jobbers.api.live.topics import read_topics
+from jobbers.api.live.topics import Topic, read_topics
+from jobbers.api.live.updates import Listener, Update
 from tests.api.support import Desk, error_of
 from tests.api.test_server import serving, serving_task
 
@@ -279,3 +280,53 @@ async def test_a_full_service_refuses(app: Jobbers, monkeypatch: pytest.MonkeyPa
         await until(events, lambda _: True)
         async with listening(api, "stats"):
             error_of(await api.get("/events", params={"topic": "queues"}), 503, "too_many_streams")
+
+
+class Busy:
+    """A reader that always has news."""
+
+    every = 0.01
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.number = 0
+
+    async def read(self, topics: object) -> list[Update]:
+        self.number += 1
+        return [Update(self.topic, "stats", {"number": self.number})]
+
+    def now(self, topic: Topic) -> Update:
+        return Update(topic, "stats", {"number": self.number})
+
+
+async def test_at_most_four_writes_a_second_and_the_newest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "SOON", 0.01)
+    stop = asyncio.Event()
+    stream = streams.EventStream(hubs.Hub(), Busy, read_topics(["stats"]), "", stop)
+    written: list[bytes] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message.get("body", b"").startswith(b"event"):
+            written.append(message["body"])
+
+    begun = time.monotonic()
+    asyncio.get_running_loop().call_later(2, stop.set)
+    await stream({"type": "http"}, receive, send)
+    assert 2 <= len(written) <= 4 * (time.monotonic() - begun) + 1
+    numbers = [json.loads(body.split(b"data: ")[1])["data"]["number"] for body in written]
+    assert all(body.count(b"data: ") == 1 for body in written)
+    assert numbers[-1] > 2 * len(numbers)  # those between were passed over, not kept
+
+
+def test_who_falls_far_behind_is_let_go_and_holds_nothing() -> None:
+    (topic,) = read_topics(["ended"])
+    listener = Listener([topic])
+    for _ in range(3):
+        listener.put(Update(topic, "ended", {"missed": False}, log=({},) * 4_000, position="1-1"))
+    assert listener.lost
+    assert listener.waiting == {}
+    listener.put(Update(topic, "ended", {"missed": False}, log=({},), position="2-1"))
+    assert listener.waiting == {}
