@@ -85,6 +85,28 @@ class Settings(BaseSettings):
         Literal["text", "json"],
         Field(description="lines of the log of commands: for people, or for programs"),
     ] = "text"
+    auth: Annotated[
+        Literal["auto", "keys", "off"],
+        Field(description="who the API answers: 'auto' asks for a key as soon as there is one"),
+    ] = "auto"
+    api_rate: Annotated[
+        float,
+        Field(description="calls a second of a caller that has no rate of its own; 0 is no limit", ge=0),
+    ] = 0.0
+    audit_entries: Annotated[int, Field(description="how many entries the audit log keeps", ge=100)] = 10_000
+    oidc_issuer: Annotated[str, Field(description="issuer of bearer tokens that the API takes")] = ""
+    oidc_audience: Annotated[str, Field(description="the audience that such a token must name")] = ""
+    oidc_jwks_url: Annotated[str, Field(description="the issuer's keys; by default it is asked where")] = ""
+    oidc_claim: Annotated[str, Field(description="claim that says what its holder may do")] = "scope"
+    oidc_scopes: Annotated[
+        dict[str, Literal["read", "submit", "operate", "admin"]],
+        Field(description="value of that claim, to scope; by default jobbers:read and so on"),
+    ] = {
+        "jobbers:read": "read",
+        "jobbers:submit": "submit",
+        "jobbers:operate": "operate",
+        "jobbers:admin": "admin",
+    }
     telemetry: Annotated[
         Literal["auto", "on", "off"],
         Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),

@@ -36,6 +36,10 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
 | G:worker:<id>          | hash   | what a worker says of itself; expires when it is silent                      |
+| G:keys                 | hash   | API key by its name, without its secret; and "-", which stays                |
+| G:session:<digest>     | string | a login of the page; expires                                                 |
+| G:bucket:<caller>      | string | when a caller's bucket of calls is full, in us; expires then                 |
+| G:audit                | stream | who did what, capped                                                         |
 
 Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
 G:control:<worker> (a running task was cancelled).
@@ -86,6 +90,10 @@ GLOBAL_KEYS: dict[str, str] = {
     "worker": ":worker:",
     "inbox": ":inbox:",
     "control": ":control:",
+    "keys": ":keys",
+    "session": ":session:",
+    "bucket": ":bucket:",
+    "audit": ":audit",
 }
 
 FIELDS = (
@@ -235,6 +243,8 @@ class GlobalKeys:
         self.prefix = global_prefix(namespace)
         self.meta = self.prefix + GLOBAL_KEYS["meta"]
         self.workers = self.prefix + GLOBAL_KEYS["workers"]
+        self.keys = self.prefix + GLOBAL_KEYS["keys"]
+        self.audit = self.prefix + GLOBAL_KEYS["audit"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""
@@ -243,6 +253,10 @@ class GlobalKeys:
     def inbox(self, client: str) -> str:
         """The channel on which a client hears of tasks that it watches."""
         return f"{self.prefix}{GLOBAL_KEYS['inbox']}{client}"
+
+    def session(self, digest: str) -> str:
+        """A login of the page."""
+        return f"{self.prefix}{GLOBAL_KEYS['session']}{digest}"
 
     def control(self, worker_id: str) -> str:
         """The channel on which a worker hears of cancelled tasks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobbers.core.names import check_name
 from jobbers.errors import ConfigError
+from jobbers.store.access import AccessStore
 from jobbers.store.connect import Connector
 from jobbers.store.control import ControlStore
 from jobbers.store.feed import FeedStore
@@ -47,6 +48,7 @@ class Store:
         self.limits = LimitStore(self.gateway, self.shards)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
+        self.access = AccessStore(self.gateway, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)
         self.feed = FeedStore(self.gateway, self.shards)
 

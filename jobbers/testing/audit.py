@@ -27,10 +27,11 @@ TYPES = {
     "clock": "string",
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
+    "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
-EXPIRING = ("stats", "garbage", "duty", "worker")
+EXPIRING = ("stats", "garbage", "duty", "worker", "session", "bucket")
 LASTING = (
     "runs",
     "expiring",
@@ -51,6 +52,8 @@ LASTING = (
     "clock",
     "meta",
     "workers",
+    "keys",
+    "audit",
 )
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})

@@ -10,6 +10,7 @@ import pytest
 
 from jobbers import Jobbers, Status, TaskHandle, chain, group
 from jobbers.errors import LimitReached, UnknownOutcome
+from jobbers.keyring import Access
 from jobbers.store import scripts
 from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
 from tests.scenarios.proxy import Fate, Proxy, Rule
@@ -446,6 +447,18 @@ async def _repair(scene: Scene, proxy: Proxy, fate: Fate) -> None:
         assert await inspector.check() == []
     await scene.worker()
     assert await task.wait(8) is SUCCEEDED
+
+
+@script("meter")
+async def _meter(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    async with _client(scene, proxy) as app:
+        access = Access((await app.client()).store)
+        rule = proxy.script("meter", fate)
+        assert await access.meter("caller", 0.01, 2) == 0
+        assert rule.hits
+        # counted once if the first call never arrived, twice if only its answer was lost: never not at all
+        assert (await access.meter("caller", 0.01, 2) == 0) == (fate is Fate.LOST)
+        assert 0 < await access.meter("caller", 0.01, 2) <= 100
 
 
 # What cannot be known is not claimed.
