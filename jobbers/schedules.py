@@ -198,6 +198,12 @@ class Schedules:
             if became != "same":
                 log.info("schedule %s: %s", name, became)
 
+    async def stored(self, name: str) -> tuple[Schedule, Mapping[str, Any]]:
+        """The definition of a schedule, and the keywords or parameters that it starts things with. Raises
+        :class:`NotFound`."""
+        found = await (await self._client()).store.schedules.get(check_name(name, "the name of a schedule"))
+        return found.schedule, unpack_envelope(found.envelope).kwargs
+
     async def get(self, name: str) -> ScheduleState:
         """One schedule. Raises :class:`NotFound`."""
         return _state(

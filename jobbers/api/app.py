@@ -12,10 +12,11 @@ from starlette.middleware import Middleware
 import jobbers
 from jobbers.api.deps import bound
 from jobbers.api.errors import documented, respond
+from jobbers.api.gate import Authenticate, Gate
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
 from jobbers.api.routes import (
-    dead_letters,
+    access, dead_letters,
     events,
     limits,
     metrics,
@@ -36,6 +37,7 @@ _TAGS = [
     {"name": "runs", "description": "Graphs of tasks and their runs."},
     {"name": "limits", "description": "How many may run at a time, or start in a time."},
     {"name": "schedules", "description": "What is started again and again."},
+    {"name": "access", "description": "Keys, the login of the page, and the audit log."},
     {"name": "system", "description": "Task types, workers, and whether all is well."},
 ]
 _DESCRIPTION = """\
@@ -45,24 +47,33 @@ lacks, are `{"$base64": "…"}`, in arguments and in results.
 """
 
 
-def router(app: Jobbers) -> APIRouter:
+def router(app: Jobbers, *, authenticate: Authenticate | None = None) -> APIRouter:
     """All routes under ``/api/v1``, for an application of one's own: ``your_app.include_router(router(app))``.
 
-    When that application ends, so do the connections that ``app`` has made for its event loop. Nothing here asks who
-    calls: add ``dependencies=`` that do.
+    When that application ends, so do the connections that ``app`` has made for its event loop. Callers are asked for keys
+    by the setting ``auth`` (``docs/security.md``): with ``auto``, as long as there is none nobody is asked, so add
+    ``dependencies=`` that do. ``authenticate`` takes the place of keys: it is called with the request, and returns a
+    :class:`Caller`, or ``None`` for a stranger.
     """
+    return _router(Gate(app, authenticate))
+
+
+def _router(gate: Gate) -> APIRouter:
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await app.close()
+            await gate.app.close()
 
     everything = APIRouter(
-        prefix=PREFIX, dependencies=[bound(app)], lifespan=lifespan, responses=documented(500, 502, 503)
+        prefix=PREFIX,
+        dependencies=[bound(gate)],
+        lifespan=lifespan,
+        responses=documented(401, 403, 429, 500, 502, 503),
     )
-    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, metrics, events):
+    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, access, metrics, events):
         everything.include_router(part.router)
     return everything
 
@@ -75,12 +86,25 @@ def page_router() -> APIRouter:
     return page.router
 
 
-def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[str] | None = None) -> FastAPI:
+def create_app(
+    app: Jobbers,
+    *,
+    authenticate: Authenticate | None = None,
+    auth_required: bool = False,
+    insecure: bool = False,
+    max_body: int | None = None,
+    hosts: Collection[str] | None = None,
+) -> FastAPI:
     """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs``, the page at
     ``/admin``, and its metrics at ``/metrics``, too.
 
     ``max_body`` limits the bytes of a body: 8 MiB by default, or four times the setting ``max_payload`` if that is
-    more. ``hosts`` are the host names that it answers to; any by default. Nothing here asks who calls.
+    more. ``hosts`` are the host names that it answers to; any by default.
+
+    Callers are asked for keys by the setting ``auth`` (``docs/security.md``), and with ``auth_required`` in any case.
+    ``authenticate`` takes the place of keys: it is called with the request, and returns a :class:`Caller`, or ``None`` for
+    a stranger. Where nobody is asked, only callers on this machine are answered, unless ``insecure`` says that something
+    else keeps strangers away.
     """
     limit = max(MAX_BODY, 4 * app.settings.max_payload) if max_body is None else max_body
     api = FastAPI(
@@ -96,10 +120,11 @@ def create_app(app: Jobbers, *, max_body: int | None = None, hosts: Collection[s
         exception_handlers={HTTPException: _answer},
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    api.include_router(router(app))
+    gate = api.state.jobbers_gate = Gate(app, authenticate, required=auth_required, local_only=not insecure)
+    api.include_router(_router(gate))
     api.include_router(page_router())
     # where collectors look
-    api.include_router(metrics.router, dependencies=[bound(app)], include_in_schema=False)
+    api.include_router(metrics.router, dependencies=[bound(gate)], include_in_schema=False)
     return api
 
 

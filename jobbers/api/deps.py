@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import AfterValidator
 
+from jobbers.keyring import Access
+from jobbers.api.callers import Caller
+from jobbers.api.gate import Gate
 from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.ids import check_id
@@ -15,12 +19,22 @@ from jobbers.core.names import check_name
 from jobbers.core.trace_context import TRACEPARENT, TRACESTATE, carried, inherited
 from jobbers.inspector import MAX_PAGE, Inspector
 
+_bearer = HTTPBearer(auto_error=False, description="A key, or a token of the issuer.")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="A key.")
 
-def bound(app: Jobbers) -> Any:
-    """The dependency of a whole router that says which app its routes serve, and in which trace."""
 
-    async def bind(request: Request) -> None:
-        request.state.jobbers = app
+def bound(gate: Gate) -> Any:
+    """The dependency of a whole router that says which app its routes serve, and in which trace, and lets nobody through
+    whom the gate does not."""
+
+    async def bind(
+        request: Request,
+        _in_description: Annotated[object, Security(_bearer)],  # the gate reads them; these two document it
+        _too: Annotated[object, Security(_header)],
+    ) -> None:
+        request.state.jobbers = gate.app
+        request.state.jobbers_gate = gate
+        await gate.admit(request)
         headers = request.headers
         # Set in any case: requests of one connection may share a context.
         inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
@@ -31,6 +45,19 @@ def bound(app: Jobbers) -> Any:
 async def _app(request: Request) -> Jobbers:
     app: Jobbers = request.state.jobbers
     return app
+
+
+async def _gate(request: Request) -> Gate:
+    gate: Gate = request.state.jobbers_gate
+    return gate
+
+
+async def _access(request: Request) -> Access:
+    return await (await _gate(request)).access()
+
+
+async def _caller(request: Request) -> Caller:
+    return await (await _gate(request)).admit(request)
 
 
 async def _client(request: Request) -> Client:
@@ -53,6 +80,9 @@ def _queue(value: str) -> str:
 TheApp = Annotated[Jobbers, Depends(_app)]
 TheClient = Annotated[Client, Depends(_client)]
 TheInspector = Annotated[Inspector, Depends(_inspector)]
+TheGate = Annotated[Gate, Depends(_gate)]
+TheAccess = Annotated[Access, Depends(_access)]
+TheCaller = Annotated[Caller, Depends(_caller)]
 Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 """Set when the server begins to stop: whoever waits for long answers now."""
 

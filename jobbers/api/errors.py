@@ -85,8 +85,16 @@ class ErrorBody(BaseModel):
 class ApiError(HTTPException):
     """An error that only the API knows."""
 
-    def __init__(self, status: int, code: str, message: str, parameter: str | None = None) -> None:
-        super().__init__(status, message)
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        parameter: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers)
         self.code = code
         self.parameter = parameter
 
@@ -98,6 +106,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _DESCRIPTIONS = {
     400: "The body is not JSON: `malformed_json`.",
+    401: "No valid key: `unauthorized`.",
+    403: "The key may not do this: `forbidden`, `queue_forbidden`, `cross_site`, `local_only`.",
     404: "There is no such task: `not_found`.",
     408: "The body came too slowly: `body_too_slow`.",
     409: "The task's status does not allow it: `conflict`, `task_failed`, `task_cancelled`, `task_skipped`.",
@@ -106,6 +116,7 @@ _DESCRIPTIONS = {
     415: "The body must be `application/json`: `unsupported_media_type`.",
     422: "Understood and refused: `invalid_input`, `invalid_name`, `invalid_id`, `invalid_argument`, "
     "`unknown_task_type`, `nested_too_deeply`.",
+    429: "Too many calls: `rate_limited`, `too_many_failures`; see `Retry-After`.",
     500: "`internal_error`, `bad_config`: the log of the service says more.",
     502: "The task server answered with an error: `store_error`.",
     503: "The task server cannot be reached: `server_unavailable`, `unknown_outcome`, `not_ready`; or this service is "
@@ -122,7 +133,8 @@ def respond(error: Exception, where: str = "") -> JSONResponse:
         case RequestValidationError():
             return _of_validation(error.errors())
         case ApiError():
-            return shape(error.status_code, error.code, error.detail, error.parameter)
+            headers = dict(error.headers or {})
+            return shape(error.status_code, error.code, error.detail, error.parameter, headers)
         case HTTPException():
             code, message = _HTTP.get(error.status_code, (f"http_{error.status_code}", error.detail))
             return shape(error.status_code, code, message, None, dict(error.headers or {}))

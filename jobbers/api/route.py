@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
 from jobbers.api.errors import HEADERS, ApiError, respond
+from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.core.payload import MAX_DEPTH, check_shape
 from jobbers.errors import JobbersError, PayloadTooLarge
 
@@ -35,12 +36,25 @@ class ApiRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def shaped(request: Request) -> Response:
+            request.scope[ROUTE_KEY] = self
+            gate = getattr(request.app.state, "jobbers_gate", None)
+            status = 500
             try:
+                if isinstance(gate, Gate):
+                    await gate.admit(
+                        request
+                    )  # before a stranger's body is read; in other applications after it
                 if request.method in _WRITES:
                     _require_json(request)
                 response = await handle(JsonRequest(request.scope, request.receive))
+                status = response.status_code
             except (ApiError, JobbersError, RequestValidationError) as error:
-                return respond(error, f"{request.method} {request.url.path}")
+                response = respond(error, f"{request.method} {request.url.path}")
+                status = response.status_code
+            finally:
+                used = getattr(request.state, "jobbers_gate", None)
+                if isinstance(used, Gate):
+                    await used.record(request, self, status)
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response

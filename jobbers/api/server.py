@@ -8,11 +8,13 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 
+from jobbers.keyring import Access
 from jobbers.api.app import create_app
+from jobbers.api.gate import Authenticate, Gate
 from jobbers.app import Jobbers
 from jobbers.errors import ConfigError, ServerUnavailable
 
@@ -20,6 +22,11 @@ log = logging.getLogger("jobbers.api")
 
 GRACE_SECONDS = 10
 """How long requests that are still running may take once the server stops."""
+_REFUSED = (
+    "refused to listen on {}: whoever reaches the API there could do everything, for there is no key and it does not ask "
+    "who calls. Make a key ('jobbers keys create'), or set JOBBERS_AUTH=keys; or listen on 127.0.0.1; or pass "
+    "insecure=True (--insecure) if something else keeps strangers away"
+)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -28,28 +35,42 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    authenticate: Authenticate | None = None,
     insecure: bool = False,
     hosts: Collection[str] = (),
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the API of ``app`` until this is cancelled; then it lets running requests end, long polls at once.
 
-    ``host`` must be of this machine's loopback: the API does not ask who calls, and gives everybody who reaches it all
-    rights. ``insecure=True`` allows other addresses; use it only where something else keeps strangers away. On loopback
+    Other addresses than those of this machine's loopback need callers to be asked who they are: by the setting ``auth``
+    or an issuer of tokens, by ``authenticate`` (see :func:`create_app`), or since there is a key already. Else they are
+    refused. ``insecure=True`` allows them all the same; use it only where something else keeps strangers away. On loopback
     only calls to ``localhost``, to the address or to one of ``hosts`` (those under which a proxy is reached) are
     answered. Port 0 takes a free one. ``ready`` is called with the URL once it answers.
 
     Raises :class:`ConfigError` for an address that is refused or taken.
     """
-    listener = await _listen(host, port, insecure)
+    place = await _find(host, port)
+    asks = await _asks(app, authenticate)
+    if not (place.loopback or asks or insecure):
+        raise ConfigError(_REFUSED.format(host or place.address[0]))
+    listener = _listen(place)
     try:
-        with contextlib.suppress(ServerUnavailable):  # it may come later; until then /ready says so
-            await app.client()
-        names = None if insecure else {*_LOOPBACK, host, *hosts}
-        server = _Server(create_app(app, hosts=names), lambda: ready and ready(_url(listener)))
+        names = {*_LOOPBACK, host, *hosts} if place.loopback and not insecure else None
+        api = create_app(app, authenticate=authenticate, auth_required=asks, insecure=insecure, hosts=names)
+        server = _Server(api, lambda: ready and ready(_url(listener)))
         await _run(server, listener)
     finally:
         listener.close()
+
+
+async def _asks(app: Jobbers, authenticate: Authenticate | None) -> bool:
+    """Whether callers are asked who they are from the start. Connects, if the task server can be reached."""
+    asks = Gate(app, authenticate).asks
+    with contextlib.suppress(ServerUnavailable):  # it may come later; until then /ready says so
+        client = await app.client()
+        asks = asks or (app.settings.auth == "auto" and await Access(client.store).guarded())
+    return asks
 
 
 async def _run(server: _Server, listener: socket.socket) -> None:
@@ -93,7 +114,22 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _listen(host: str, port: int, insecure: bool) -> socket.socket:
+class _Place(NamedTuple):
+    """Where to listen, as the system has it."""
+
+    family: int
+    kind: int
+    protocol: int
+    address: Any
+    said: str
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return ipaddress.ip_address(str(self.address[0]).partition("%")[0]).is_loopback
+
+
+async def _find(host: str, port: int) -> _Place:
     if not 0 <= port <= 65_535:
         raise ConfigError(f"a port is a number from 0 to 65535, got {port}")
     try:
@@ -103,19 +139,18 @@ async def _listen(host: str, port: int, insecure: bool) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"the address {host!r} cannot be found: {error}") from None
     family, kind, protocol, _, address = found[0]
-    if not insecure and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-        raise ConfigError(
-            f"refused to listen on {host or address[0]}: whoever reaches the API there could do everything, for it does "
-            "not ask who calls. Listen on 127.0.0.1, or pass insecure=True if something else keeps strangers away"
-        )
-    listener = socket.socket(family, kind, protocol)
+    return _Place(family, kind, protocol, address, f"{host} port {port}")
+
+
+def _listen(place: _Place) -> socket.socket:
+    listener = socket.socket(place.family, place.kind, place.protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        listener.bind(place.address)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise ConfigError(f"cannot listen on {host} port {port}: {error}") from None
+        raise ConfigError(f"cannot listen on {place.said}: {error}") from None
     return listener
 
 

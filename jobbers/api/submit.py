@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from jobbers.api.callers import Caller
 from jobbers.api.errors import ANSWERS, ApiError, log
 from jobbers.api.schemas import Edit, Submission
 from jobbers.api.task_views import Submitted
@@ -28,8 +29,9 @@ class Prepared(NamedTuple):
     chosen: bool
 
 
-def prepare(app: Jobbers, submission: Submission) -> Prepared:
-    """Check and encode one submission. Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds."""
+def prepare(app: Jobbers, caller: Caller, submission: Submission) -> Prepared:
+    """Check and encode one submission. Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds, and
+    :class:`ApiError` 403 for a queue that is not the caller's."""
     task_type = app.find(submission.type)
     args, kwargs = load(task_type, submission.args, submission.kwargs)
     unique = submission.unique
@@ -43,16 +45,19 @@ def prepare(app: Jobbers, submission: Submission) -> Prepared:
         unique=None if unique is None else Unique(unique.key, unique.until),
         headers={**inherited.get(), **(submission.headers or {})} or None,
     )
-    return Prepared(submitter.spec(args, kwargs), submission.id is not None)
+    spec = submitter.spec(args, kwargs)
+    queue = spec.placement.queue  # what came of the type, its spread and the submission
+    caller.check_queues([queue], f"this task goes to queue {queue!r}, and ", "queue")
+    return Prepared(spec, submission.id is not None)
 
 
-def prepare_all(app: Jobbers, submissions: Iterable[Submission]) -> list[Prepared]:
+def prepare_all(app: Jobbers, caller: Caller, submissions: Iterable[Submission]) -> list[Prepared]:
     """Check and encode many. Raises :class:`ApiError` that names the index of the first that is wrong."""
     prepared = []
     placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
     for index, submission in enumerate(submissions):
         try:
-            spec, chosen = prepare(app, submission)
+            spec, chosen = prepare(app, caller, submission)
             shared = placements.setdefault(spec.placement.head, spec.placement)
             prepared.append(Prepared(replace(spec, placement=shared), chosen))
         except (InvalidInput, UnknownTaskType) as error:
@@ -61,6 +66,11 @@ def prepare_all(app: Jobbers, submissions: Iterable[Submission]) -> list[Prepare
             status = ANSWERS[error.code].status
             parameter = f"{where}.{inner}" if inner else where
             raise ApiError(status, error.code, f"{where}: {error}", parameter) from None
+        except ApiError as error:
+            where = f"tasks[{index}]"
+            raise ApiError(
+                error.status_code, error.code, f"{where}: {error.detail}", f"{where}.{error.parameter}"
+            ) from None
     return prepared
 
 

@@ -181,6 +181,13 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /workers",
         "GET /metrics",
         "GET /events",
+        "GET /keys",
+        "POST /keys",
+        "DELETE /keys/{name}",
+        "GET /audit",
+        "GET /me",
+        "POST /login",
+        "POST /logout",
         "GET /health",
         "GET /ready",
     }

@@ -7,15 +7,22 @@ import asyncio
 from fastapi import APIRouter, Response
 
 from jobbers.api import deps
+from jobbers.api.callers import needs
 from jobbers.api.metrics_text import CONTENT_TYPE, render
 from jobbers.api.route import ApiRoute
+from jobbers.core.access import Scope
 
 MINUTES = 60
 
 router = APIRouter(tags=["system"], route_class=ApiRoute)
 
 
-@router.get("/metrics", response_model=None, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_model=None,
+    responses={200: {"content": {"text/plain": {}}}},
+    openapi_extra=needs(Scope.READ),
+)
 async def metrics(inspector: deps.TheInspector) -> Response:
     """Queues, tasks by what became of them, and workers, in the text format of Prometheus. All numbers are read from the
     task server, so one service of a cluster is enough to ask."""

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from jobbers.api import deps
+from jobbers.api.callers import needs
 from jobbers.api.errors import documented
+from jobbers.api.reach import check_graph, check_run
 from jobbers.api.route import ApiRoute
 from jobbers.api.run_views import (
     GraphList,
@@ -22,6 +24,7 @@ from jobbers.api.schemas import Repetition, RunRequest
 from jobbers.api.task_views import StatusView
 from jobbers.api.values import from_json_value
 from jobbers.client import new_id
+from jobbers.core.access import Scope
 from jobbers.core.status import Status
 from jobbers.flow import Dag
 
@@ -38,13 +41,18 @@ def _view(dag: Dag) -> GraphView:
     return GraphView(name=dag.name, parameters=list(dag.graph.params), nodes=nodes)
 
 
-@router.get("/dags", response_model=GraphList)
+@router.get("/dags", response_model=GraphList, openapi_extra=needs(Scope.READ, by_queue=True))
 async def dags(app: deps.TheApp) -> GraphList:
     """The graphs of this service's app."""
     return GraphList(dags=[_view(app.dags[name]) for name in sorted(app.dags)])
 
 
-@router.get("/dags/{name}", response_model=GraphView, responses=documented(404, 422))
+@router.get(
+    "/dags/{name}",
+    response_model=GraphView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
 async def dag(app: deps.TheApp, name: DagName) -> GraphView:
     """One graph: its parameters and its nodes, each behind those that it waits for."""
     return _view(app.find_dag(name))
@@ -58,14 +66,21 @@ async def dag(app: deps.TheApp, name: DagName) -> GraphView:
         **documented(400, 404, 413, 415, 422, 507),
         200: {"model": RunStarted, "description": "There was such a run already."},
     },
+    openapi_extra=needs(Scope.SUBMIT, by_queue=True),
 )
 async def start(
-    app: deps.TheApp, client: deps.TheClient, name: DagName, request: RunRequest, response: Response
+    app: deps.TheApp,
+    client: deps.TheClient,
+    caller: deps.TheCaller,
+    name: DagName,
+    request: RunRequest,
+    response: Response,
 ) -> RunStarted:
     """Start a run. It is there whole or not at all; with an `id` of your own the call can be repeated when its answer was
     lost: the run is made once."""
     graph = app.find_dag(name)
     params = graph.graph.load({key: from_json_value(value) for key, value in request.params.items()})
+    check_graph(caller, app, graph, params)
     run_id = request.id or new_id()
     there = bool(request.id) and (await client.store.inspect.outcomes([run_id]))[0] is not None
     await graph.submit_as(run_id, params)
@@ -74,7 +89,7 @@ async def start(
     return RunStarted(id=run_id, created=not there)
 
 
-@router.get("/runs", response_model=RunPage, responses=documented(422))
+@router.get("/runs", response_model=RunPage, responses=documented(422), openapi_extra=needs(Scope.READ))
 async def runs(
     inspector: deps.TheInspector,
     *,
@@ -86,32 +101,81 @@ async def runs(
     return RunPage.of(await inspector.runs(dag=dag, cursor=cursor, limit=limit))
 
 
-@router.post("/runs/{task_id}/pause", response_model=StatusView, responses=documented(404, 409, 415, 422))
-async def pause(app: deps.TheApp, task_id: deps.TaskId) -> StatusView:
+@router.post(
+    "/runs/{task_id}/pause",
+    response_model=StatusView,
+    responses=documented(404, 409, 415, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def pause(
+    app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
+) -> StatusView:
     """Let nothing more of a run start; what runs goes on."""
+    await check_run(caller, app, inspector, task_id)
     await app.run(task_id).pause()
     return StatusView(id=task_id, status=Status.BLOCKED)
 
 
-@router.post("/runs/{task_id}/resume", response_model=StatusView, responses=documented(404, 409, 415, 422))
-async def resume(app: deps.TheApp, task_id: deps.TaskId) -> StatusView:
+@router.post(
+    "/runs/{task_id}/resume",
+    response_model=StatusView,
+    responses=documented(404, 409, 415, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def resume(
+    app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
+) -> StatusView:
     """Let a paused run go on."""
+    await check_run(caller, app, inspector, task_id)
     await app.run(task_id).resume()
     return StatusView(id=task_id, status=Status.BLOCKED)
 
 
 @router.post(
-    "/runs/{task_id}/retry", response_model=RunRepeated, responses=documented(400, 404, 409, 413, 415, 422)
+    "/runs/{task_id}/retry",
+    response_model=RunRepeated,
+    responses=documented(400, 404, 409, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
 )
-async def retry(app: deps.TheApp, task_id: deps.TaskId, request: Repetition | None = None) -> RunRepeated:
+async def retry(
+    app: deps.TheApp,
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    task_id: deps.TaskId,
+    request: Repetition | None = None,
+) -> RunRepeated:
     """Repeat a run that failed or was cancelled: its nodes that did not succeed run again, what the others returned is
     kept. With `from_node` that one and all behind it run again, too, also of a run that succeeded."""
+    await check_run(caller, app, inspector, task_id)
     from_node = request.from_node if request else None
     return RunRepeated(id=task_id, again=await app.run(task_id).retry(from_node))
 
 
-@router.get("/runs/{task_id}", response_model=RunView, responses=documented(404, 422))
-async def run(app: deps.TheApp, task_id: deps.TaskId) -> RunView:
+@router.get(
+    "/runs/{task_id}",
+    response_model=RunView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def run(
+    app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
+) -> RunView:
     """Where a run and each of its nodes stands. Its result is at `/tasks/{id}/result`, and `/tasks/{id}/cancel` ends it
     with all its tasks."""
-    return await RunView.of(app.run(task_id))
+    returnawait check_run(caller, app, inspector, task_id)
+    handle = app.run(task_id)
+    nodes = [
+        RunNode(
+            name=node.name,
+            type=node.type,
+            after=list(node.after),
+            id=node.id,
+            queue=node.queue,
+            status=node.status,
+            reason=node.reason,
+            items=Items(**node.items._asdict()) if node.items else None,
+            worker=node.worker,
+            since=node.since,
+            step=node.step,
+        )
+        for node in await RunView.of(app.run(task_id))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from jobbers.api import deps
+from jobbers.api.callers import Caller, needs
 from jobbers.api.errors import documented
+from jobbers.api.reach import check_schedule, check_schedule_named
 from jobbers.api.route import ApiRoute
 from jobbers.api.schedule_views import (
     ScheduleChange,
@@ -19,6 +21,11 @@ from jobbers.api.schedule_views import (
 )
 from jobbers.api.submit import load
 from jobbers.api.values import from_json_value
+from jobbers.app import Jobbers
+from jobbers.core.access import Scope
+from jobbers.dag.compose import Call
+from jobbers.errors import NotFound
+from jobbers.flow import DagCall
 from jobbers.schedules import MOST_SHOWN_SLOTS, SHOWN_SLOTS
 
 router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ApiRoute)
@@ -26,7 +33,7 @@ router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ApiRoute
 Name = Annotated[str, Path(description="Name of a schedule.", max_length=200, examples=["nightly"])]
 
 
-@router.get("", response_model=ScheduleList, responses=documented(422))
+@router.get("", response_model=ScheduleList, responses=documented(422), openapi_extra=needs(Scope.READ))
 async def schedules(
     app: deps.TheApp,
     after: Annotated[str, Query(max_length=200, description="Only those behind this name.")] = "",
@@ -48,63 +55,122 @@ async def schedules(
             "description": "There was one of this name, and it was to be replaced.",
         },
     },
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
 )
-async def create(app: deps.TheApp, request: ScheduleRequest, response: Response) -> ScheduleChange:
+async def create(
+    app: deps.TheApp, caller: deps.TheCaller, http: Request, request: ScheduleRequest, response: Response
+) -> ScheduleChange:
     """Create a schedule. With `replace` one of this name is changed, and goes on from now; if it is just so already, it is
     left alone."""
+    http.state.target = request.name
+    target: Call | DagCall
     if request.dag is not None:
         dag = app.find_dag(request.dag)
         params = {name: from_json_value(value) for name, value in request.kwargs.items()}
-        became = await app.schedules.create(
-            request.name, dag.call(**dag.graph.load(params)), **request.options()
-        )
+        target = dag.call(**dag.graph.load(params))
     else:
         task_type = app.find(request.type or "")
         args, kwargs = load(task_type, request.args, request.kwargs)
-        became = await app.schedules.create(request.name, task_type.s(*args, **kwargs), **request.options())
+        target = task_type.s(*args, **kwargs)
+    await _check_queues(app, caller, request, target)
+    became = await app.schedules.create(request.name, target, **request.options())
     if became != "made":
         response.status_code = 200
     return ScheduleChange(name=request.name, became=became)
 
 
-@router.get("/{name}", response_model=ScheduleView, responses=documented(404, 422))
-async def schedule(app: deps.TheApp, name: Name) -> ScheduleView:
+async def _check_queues(
+    app: Jobbers, caller: Caller, request: ScheduleRequest, target: Call | DagCall
+) -> None:
+    """Raises :class:`ApiError` 403 unless all that is to be started is the caller's, and what is to be replaced, too."""
+    if caller.queues is None:
+        return
+    options = {name: value for name, value in request.options().items() if name != "replace"}
+    schedule = app.schedules.definition(request.name, target, **options).schedule
+    check_schedule(caller, app, schedule, target.params if isinstance(target, DagCall) else {})
+    if request.replace:
+        try:
+            there = await app.schedules.stored(request.name)
+        except NotFound:
+            return
+        check_schedule(caller, app, *there)
+
+
+@router.get(
+    "/{name}",
+    response_model=ScheduleView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def schedule(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleView:
     """How one schedule stands."""
+    await check_schedule_named(caller, app, name)
     return ScheduleView.of(await app.schedules.get(name))
 
 
-@router.get("/{name}/times", response_model=ScheduleTimes, responses=documented(404, 422))
+@router.get(
+    "/{name}/times",
+    response_model=ScheduleTimes,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
 async def times(
     app: deps.TheApp,
+    caller: deps.TheCaller,
     name: Name,
     count: Annotated[int, Query(ge=1, le=MOST_SHOWN_SLOTS, description="How many.")] = SHOWN_SLOTS,
 ) -> ScheduleTimes:
     """The next times of a schedule, also of one that is paused."""
+    await check_schedule_named(caller, app, name)
     return ScheduleTimes(name=name, times=list(await app.schedules.upcoming(name, count)))
 
 
-@router.post("/{name}/pause", response_model=ScheduleChange, responses=documented(404, 415, 422))
-async def pause(app: deps.TheApp, name: Name) -> ScheduleChange:
+@router.post(
+    "/{name}/pause",
+    response_model=ScheduleChange,
+    responses=documented(404, 415, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def pause(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Start nothing more of it; what runs goes on."""
+    await check_schedule_named(caller, app, name)
     await app.schedules.pause(name)
     return ScheduleChange(name=name, became="paused")
 
 
-@router.post("/{name}/resume", response_model=ScheduleChange, responses=documented(404, 415, 422))
-async def resume(app: deps.TheApp, name: Name) -> ScheduleChange:
+@router.post(
+    "/{name}/resume",
+    response_model=ScheduleChange,
+    responses=documented(404, 415, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def resume(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Go on from now: the slots of the pause are not made good for."""
+    await check_schedule_named(caller, app, name)
     await app.schedules.resume(name)
     return ScheduleChange(name=name, became="resumed")
 
 
-@router.post("/{name}/run", response_model=ScheduleRun, responses=documented(404, 415, 422, 507))
-async def run(app: deps.TheApp, name: Name) -> ScheduleRun:
+@router.post(
+    "/{name}/run",
+    response_model=ScheduleRun,
+    responses=documented(404, 415, 422, 507),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def run(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleRun:
     """Start it once now, besides its slots and whatever runs. Each call starts it again."""
+    await check_schedule_named(caller, app, name)
     return ScheduleRun(id=await app.schedules.run(name))
 
 
-@router.delete("/{name}", response_model=ScheduleChange, responses=documented(404, 422))
-async def delete(app: deps.TheApp, name: Name) -> ScheduleChange:
+@router.delete(
+    "/{name}",
+    response_model=ScheduleChange,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
+async def delete(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Delete it; what it started goes on. One that stands in code comes back with the next worker."""
+    await check_schedule_named(caller, app, name)
     await app.schedules.delete(name)
     return ScheduleChange(name=name, became="deleted")

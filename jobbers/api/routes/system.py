@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from jobbers.api import deps
+from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
 from jobbers.api.system_views import Health, StatsView, TaskTypeList, TaskTypeView, WorkerList, WorkerView
+from jobbers.core.access import Scope
 from jobbers.errors import StoreError
 
 READY_SECONDS = 1.0
@@ -19,19 +21,19 @@ LONGEST_STATS = 180
 router = APIRouter(tags=["system"], route_class=ApiRoute)
 
 
-@router.get("/task-types", response_model=TaskTypeList)
+@router.get("/task-types", response_model=TaskTypeList, openapi_extra=needs(Scope.READ, by_queue=True))
 async def task_types(app: deps.TheApp) -> TaskTypeList:
     """The task types of this service's app, with their policies and the JSON schemas of their arguments."""
     return TaskTypeList(task_types=[TaskTypeView.of(app.task_types[name]) for name in sorted(app.task_types)])
 
 
-@router.get("/workers", response_model=WorkerList)
+@router.get("/workers", response_model=WorkerList, openapi_extra=needs(Scope.READ))
 async def workers(inspector: deps.TheInspector) -> WorkerList:
     """The workers that are alive or were a short while ago."""
     return WorkerList(workers=[WorkerView.model_validate(worker) for worker in await inspector.workers()])
 
 
-@router.get("/stats", response_model=StatsView, responses=documented(422))
+@router.get("/stats", response_model=StatsView, responses=documented(422), openapi_extra=needs(Scope.READ))
 async def stats(
     inspector: deps.TheInspector,
     minutes: Annotated[int, Query(ge=1, le=LONGEST_STATS, description="How many minutes to look back.")] = 60,
@@ -44,13 +46,13 @@ async def stats(
     return StatsView.of(await inspector.store.inspect.now_ms(), counts, counted)
 
 
-@router.get("/health", response_model=Health)
+@router.get("/health", response_model=Health, openapi_extra=needs(OPEN))
 async def health() -> Health:
     """Whether this process lives. Says nothing of the task server: a restart of this process would not help it."""
     return Health(status="ok")
 
 
-@router.get("/ready", response_model=Health, responses=documented(503))
+@router.get("/ready", response_model=Health, responses=documented(503), openapi_extra=needs(OPEN))
 async def ready(app: deps.TheApp) -> Health:
     """Whether the task server answers within a second."""
     try:

@@ -11,7 +11,9 @@ from pydantic_core import to_json
 
 from jobbers.api import deps
 from jobbers.api.bulk_views import Bulk, BulkDone
+from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
+from jobbers.api.reach import check_tasks, missing
 from jobbers.api.route import ApiRoute
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
 from jobbers.api.submit import load_edit, prepare, prepare_all, submit_all
@@ -29,6 +31,7 @@ from jobbers.api.values import to_json_value
 from jobbers.api.waiting import wait_for
 from jobbers.bulk import act
 from jobbers.client import Client
+from jobbers.core.access import Scope
 from jobbers.core.payload import Undecodable, unpack
 from jobbers.core.status import Status
 from jobbers.errors import NotFound, TaskCancelled, TaskFailed, TaskSkipped
@@ -50,16 +53,21 @@ router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute, respon
         **documented(400, 413, 415, 507),
         200: {"model": Submitted, "description": "There was such a task already."},
     },
+    openapi_extra=needs(Scope.SUBMIT, by_queue=True),
 )
 async def submit(
-    app: deps.TheApp, client: deps.TheClient, submission: Submission, response: Response
+    app: deps.TheApp,
+    client: deps.TheClient,
+    caller: deps.TheCaller,
+    submission: Submission,
+    response: Response,
 ) -> Submitted:
     """Submit a task.
 
     Once this is answered, the task server has it. With an `id` of your own the call can be repeated when its answer was
     lost: the task is made once.
     """
-    (submitted,) = await submit_all(client, [prepare(app, submission)])
+    (submitted,) = await submit_all(client, [prepare(app, caller, submission)])
     if not submitted.created:
         response.status_code = 200
     return submitted
@@ -73,9 +81,14 @@ async def submit(
         **documented(400, 413, 415, 507),
         200: {"model": SubmittedBatch, "description": "There were all these tasks already."},
     },
+    openapi_extra=needs(Scope.SUBMIT, by_queue=True),
 )
 async def submit_batch(
-    app: deps.TheApp, client: deps.TheClient, batch: Batch, response: Response
+    app: deps.TheApp,
+    client: deps.TheClient,
+    caller: deps.TheCaller,
+    batch: Batch,
+    response: Response,
 ) -> SubmittedBatch:
     """Submit up to 1,000 tasks.
 
@@ -83,7 +96,7 @@ async def submit_batch(
     few calls, not in one: if the task server fails in between, some may be there. With `id`s of your own the batch can
     be repeated.
     """
-    submitted = await submit_all(client, prepare_all(app, batch.tasks))
+    submitted = await submit_all(client, prepare_all(app, caller, batch.tasks))
     if not any(task.created for task in submitted):
         response.status_code = 200
     return SubmittedBatch(tasks=submitted)
@@ -105,9 +118,11 @@ async def bulk(inspector: deps.TheInspector, wanted: Bulk) -> BulkDone:
     )
 
 
-@router.get("", response_model=TaskPageView)
+@router.get("", response_model=TaskPageView, openapi_extra=needs(Scope.READ, by_queue=True))
 async def list_tasks(
     inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    *,
     status: Annotated[Status, Query(description="Tasks in this status.")],
     type: deps.TypeFilter = None,
     queue: deps.QueueFilter = None,
@@ -118,12 +133,19 @@ async def list_tasks(
 
     Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; the others all.
     """
+    queue = caller.chosen_queue(queue)
     return await page(inspector, status, type=type, queue=queue, cursor=cursor, limit=limit)
 
 
-@router.get("/{task_id}", response_model=TaskView, responses=documented(404))
-async def read(app: deps.TheApp, inspector: deps.TheInspector, task_id: deps.TaskId) -> TaskView:
+@router.get(
+    "/{task_id}",
+    response_model=TaskView,
+    responses=documented(404),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def read(app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId) -> TaskView:
     """All that is known of a task."""
+    await check_tasks(caller, inspector, [task_id])
     return TaskView.of(await inspector.task(task_id), app.settings.trace_url)
 
 
@@ -134,9 +156,13 @@ async def read(app: deps.TheApp, inspector: deps.TheInspector, task_id: deps.Tas
         **documented(404, 409, 410),
         202: {"model": StatusView, "description": "Not yet: ask again, after `Retry-After` seconds."},
     },
+    openapi_extra=needs(Scope.READ, by_queue=True),
 )
 async def result(
     client: deps.TheClient,
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    *,
     request: Request,
     stopping: deps.Stopping,
     task_id: deps.TaskId,
@@ -152,6 +178,7 @@ async def result(
     A task that failed, was cancelled or skipped answers 409, and the code says which: it will never have a result
     (unless it is requeued).
     """
+    await check_tasks(caller, inspector, [task_id])
     outcome = await client.outcome(task_id)
     if timeout > 0 and not outcome.status.final:
         await wait_for(client.wait(task_id, timeout), request, stopping)
@@ -170,28 +197,45 @@ async def result(
     return Response(body, media_type="application/json")
 
 
-@router.post("/{task_id}/cancel", response_model=Cancelled, responses=documented(400, 404, 413, 415))
+@router.post(
+    "/{task_id}/cancel",
+    response_model=Cancelled,
+    responses=documented(400, 404, 413, 415),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+)
 async def cancel(
-    inspector: deps.TheInspector, task_id: deps.TaskId, cancellation: Cancellation | None = None
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    task_id: deps.TaskId,
+    cancellation: Cancellation | None = None,
 ) -> Cancelled:
     """End a task now, in whatever status it is; the worker of a running one is told.
 
     It is no error if the task had ended before: `cancelled` is false then.
     """
+    await check_tasks(caller, inspector, [task_id])
     reason = (cancellation or Cancellation()).reason
     ended = (await inspector.cancel([task_id], reason))[task_id]
     if ended is None:
-        raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
+        raise missing(task_id)
     return Cancelled(id=task_id, cancelled=ended)
 
 
 @router.post(
-    "/{task_id}/requeue", response_model=StatusView, responses=documented(400, 404, 409, 413, 415, 507)
+    "/{task_id}/requeue",
+    response_model=StatusView,
+    responses=documented(400, 404, 409, 413, 415, 507),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
 )
 async def requeue(
-    app: deps.TheApp, inspector: deps.TheInspector, task_id: deps.TaskId, edit: Edit | None = None
+    app: deps.TheApp,
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    task_id: deps.TaskId,
+    edit: Edit | None = None,
 ) -> StatusView:
     """Give a failed or cancelled task a new life, with all its attempts, and with other arguments if any are given."""
+    await check_tasks(caller, inspector, [task_id])
     if edit is not None and edit.given:
         args, kwargs = load_edit(app, await inspector.task(task_id), edit)
         await inspector.requeue(task_id, args=args, kwargs=kwargs)

@@ -24,7 +24,7 @@ DEFAULT_PORT = 8000
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")]
 Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Listen beyond this machine, though nobody is asked who they are.")
+    bool, typer.Option("--insecure", help="Listen beyond this machine, even if nobody is asked who they are.")
 ]
 
 

@@ -1,0 +1,104 @@
+"""Which queues a call touches: what callers who are restricted to some are checked against.
+
+A task belongs to the queue that it is in, a run to those of all its nodes, and a schedule to those of what it starts. What
+is not theirs is for them as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jobbers.api.callers import Caller
+from jobbers.app import Jobbers
+from jobbers.client import new_id
+from jobbers.core.schedule import Kind, Schedule
+from jobbers.core.task import TaskRecord
+from jobbers.errors import NotFound
+from jobbers.flow import Dag
+from jobbers.inspector import Inspector
+from jobbers.launch import prepare
+from jobbers.store.maps import MAP_TYPE
+from jobbers.store.runs import RUN_TYPE
+
+
+async def check_tasks(caller: Caller, inspector: Inspector, task_ids: Sequence[str]) -> None:
+    """Raises :class:`NotFound` for the first that is not there for this caller, if they are restricted at all."""
+    if caller.queues is None:
+        return
+    found = await theirs(caller, inspector, task_ids)
+    for task_id in task_ids:
+        if task_id not in found:
+            raise missing(task_id)
+
+
+async def theirs(caller: Caller, inspector: Inspector, task_ids: Sequence[str]) -> set[str]:
+    """Those of these tasks and runs that are there for this caller; for one who is not restricted, all."""
+    if caller.queues is None:
+        return set(task_ids)
+    records = await inspector.store.inspect.records(list(task_ids), brief=True)
+    return {it.id for it in records if it is not None and await _is_theirs(caller, inspector, it)}
+
+
+async def _is_theirs(caller: Caller, inspector: Inspector, record: TaskRecord) -> bool:
+    if not record.type.startswith(RUN_TYPE):
+        return caller.may_use([record.queue])
+    try:
+        plan = await inspector.store.runs.plan(record.id)
+    except NotFound:
+        return False
+    return caller.may_use([node.queue for node in plan.nodes])
+
+
+async def check_run(caller: Caller, app: Jobbers, inspector: Inspector, run_id: str) -> None:
+    """Raises :class:`NotFound` unless the run is there for this caller, :class:`ApiError` 403 if a map of it spreads over
+    queues that are not theirs."""
+    if caller.queues is None:
+        return
+    await check_tasks(caller, inspector, [run_id])
+    plan = await inspector.store.runs.plan(run_id)
+    caller.check_queues(_spread(app, [node.type for node in plan.nodes]))
+
+
+def check_graph(caller: Caller, app: Jobbers, dag: Dag, params: Mapping[str, Any]) -> None:
+    """Raises :class:`ApiError` 403 unless every node of this run would go to a queue of this caller."""
+    if caller.queues is None:
+        return
+    plan = prepare(dag.graph, params, new_id()).plan
+    for node in plan.nodes:
+        queues = {node.queue, *_spread(app, [node.type])}
+        caller.check_queues(queues, f"node {node.name!r} goes to {', '.join(sorted(queues))}: ")
+
+
+def check_schedule(caller: Caller, app: Jobbers, schedule: Schedule, params: Mapping[str, Any]) -> None:
+    """Raises :class:`ApiError` 403 unless all that a schedule starts is theirs."""
+    if caller.queues is None:
+        return
+    if schedule.kind is Kind.DAG:
+        dag = app.find_dag(schedule.target)
+        check_graph(caller, app, dag, dag.graph.load(params))
+        return
+    task = app.task_types.get(schedule.target)
+    spread = task.policy.queues if task is not None and task.policy.spread is not None else ()
+    caller.check_queues([schedule.queue, *spread])
+
+
+async def check_schedule_named(caller: Caller, app: Jobbers, name: str) -> None:
+    """Raises :class:`NotFound`, and like :func:`check_schedule`."""
+    if caller.queues is not None:
+        check_schedule(caller, app, *await app.schedules.stored(name))
+
+
+def missing(task_id: str) -> NotFound:
+    """What is said of a task that is not there, or not there for this caller."""
+    return NotFound(f"there is no task {task_id}: it never was, or its record has expired")
+
+
+def _spread(app: Jobbers, types: Iterable[str]) -> set[str]:
+    """The queues over which types spread: of the items of a map only the worker knows where each goes."""
+    found: set[str] = set()
+    for name in types:
+        task = app.task_types.get(name.removeprefix(MAP_TYPE))
+        if name.startswith(MAP_TYPE) and task is not None and task.policy.spread is not None:
+            found.update(task.policy.queues)
+    return found
