@@ -8,7 +8,7 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from jobbers.core.access import (
@@ -196,9 +196,11 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in safe)[:LONGEST_NOTE]
 
 
-def described(facts: Mapping[str, object]) -> str:
-    """What a choice was, as ``name=value`` for what is set: the target of something that is done to many."""
-    return " ".join(f"{name}={value}" for name, value in facts.items() if value not in (None, False))
+def chosen(ids: Sequence[str] | None, **by: object) -> str:
+    """What something was done to, for the audit log: the first of ``ids``, or by what they were chosen."""
+    if ids:
+        return " ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+    return " ".join(f"{name}={value}" for name, value in by.items() if value not in (None, False))
 
 
-__all__ = ["Access", "AuditPage", "NewKey", "Scope", "clean", "described"]
+__all__ = ["Access", "AuditPage", "NewKey", "Scope", "chosen", "clean"]

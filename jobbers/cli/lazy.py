@@ -35,6 +35,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "workers": "List workers.",
         "dlq": "List, show, requeue or drop dead letters.",
         "doctor": "Check the server and the stored data.",
+        "keys": "List, create and revoke keys of the API.",
+        "audit": "Show who did what.",
     },
     "More": {
         "bench": "Measure submitting and executing on this machine.",

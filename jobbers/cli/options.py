@@ -12,6 +12,7 @@ import typer
 
 from jobbers.app import Jobbers
 from jobbers.cli.apps import load_app
+from jobbers.cli.noting import note
 from jobbers.errors import InvalidInput, ServerUnavailable
 from jobbers.settings import load_settings
 from jobbers.store.url import embedded_directory, is_embedded, parse
@@ -76,15 +77,22 @@ class Target(Server):
         return self.app(self.path) if self.path or settings.app else Jobbers(settings=settings)
 
     @asynccontextmanager
-    async def open(self, *, start: bool = False) -> AsyncIterator[Jobbers]:
+    async def open(self, *, start: bool = False, action: str = "", on: str = "") -> AsyncIterator[Jobbers]:
         """The application, connected. Unless it may ``start`` one, an embedded server must have run here before: else a
-        forgotten URL would look like an empty server. Raises :class:`ConfigError`, :class:`ServerUnavailable`."""
+        forgotten URL would look like an empty server. An ``action`` is noted in the audit log, with what it was done
+        ``on``. Raises :class:`ConfigError`, :class:`ServerUnavailable`."""
         app = self.find()
         if not start:
             _refuse_to_start(app.settings.redis_url)
         try:
             await app.client()
-            yield app
+            failed = True
+            try:
+                yield app
+                failed = False
+            finally:
+                if action:
+                    await note(app, action, on, failed=failed)
         finally:
             await app.close()
             app.stop_embedded()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from jobbers.keyring import described
+from jobbers.keyring import chosen as chosen_of
 from jobbers.api import deps
 from jobbers.api.bulk_views import DeadGroups
 from jobbers.api.callers import needs
@@ -148,8 +148,5 @@ def _refusal(task_id: str, error: NotFound | Conflict) -> Refusal:
     return Refusal(id=task_id, code=error.code, message=str(error))
 
 
-def _described(chosen: Selection) -> str:
-    """What was chosen, for the audit log."""
-    if chosen.ids is not None:
-        return " ".join(chosen.ids[:5]) + (f" and {len(chosen.ids) - 5} more" if len(chosen.ids) > 5 else "")
-    return described({"type": chosen.type, "queue": chosen.queue, "all": chosen.all})
+def _described(selection: Selection) -> str:
+    return chosen_of(selection.ids, type=selection.type, queue=selection.queue, all=selection.all)

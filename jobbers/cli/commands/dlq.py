@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobbers.keyring import chosen as chosen_of
 from jobbers.app import Jobbers
 from jobbers.cli import inputs
 from jobbers.cli.commands.status import show_record
@@ -47,6 +48,10 @@ class Choice:
         if not filtered and not ids:
             raise InvalidInput("which dead letters? Give their ids, or choose with --all, --type or --queue")
         return filtered
+
+    def described(self, ids: list[str] | None) -> str:
+        """What was chosen, for the audit log."""
+        return chosen_of(ids, type=self.type, queue=self.queue, all=self.everything)
 
 
 @cli.command("list")
@@ -124,7 +129,7 @@ async def requeue(
     edited = new_args is not None or new_kwargs is not None
     if edited and (chosen or len(ids or ()) != 1):
         raise InvalidInput("--args and --kwargs are for one task, named by its id")
-    async with target.open() as app:
+    async with target.open(action="dead_letters.requeue", on=choice.described(ids)) as app:
         if chosen:
             inspector = await app.inspector()
             count = await inspector.requeue_dead(type=choice.type, queue=choice.queue, limit=limit)
@@ -182,7 +187,7 @@ async def drop(
     chosen = choice.check(ids)
     if not yes and (chosen or len(ids or ()) > 1):
         _confirm("the chosen dead letters" if chosen else f"{len(ids or ())} dead letters")
-    async with target.open() as app:
+    async with target.open(action="dead_letters.drop", on=choice.described(ids)) as app:
         inspector = await app.inspector()
         if chosen:
             _tell("dropped", await inspector.drop_dead(type=choice.type, queue=choice.queue), json)

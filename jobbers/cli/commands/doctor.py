@@ -63,7 +63,7 @@ async def doctor(
 
     Looks at every record, in steps: on a large server this takes a while. Exits with 1 when something FAILs.
     """
-    async with target.open() as app:
+    async with target.open(action="doctor.repair" if repair else "") as app:
         checks = await examine(app, repair=repair)
     if json:
         show_json({"ok": _ok(checks), "checks": checks})

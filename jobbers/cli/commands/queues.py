@@ -53,7 +53,8 @@ async def resume(names: Names, target: Target, json: Json = False) -> None:
 
 
 async def _switch(names: list[str], target: Target, json: bool, *, paused: bool) -> None:
-    async with target.open() as app:
+    action = "queues.pause" if paused else "queues.resume"
+    async with target.open(action=action, on=" ".join(names)) as app:
         inspector = await app.inspector()
         for name in names:
             await (inspector.pause(name) if paused else inspector.resume(name))

@@ -1,0 +1,27 @@
+"""Writes into the audit log what commands do, and by whom."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+
+from jobbers.keyring import Access
+from jobbers.app import Jobbers
+
+
+async def note(app: Jobbers, action: str, target: str, *, failed: bool = False) -> None:
+    """Write an entry; ``action`` is named as the API names the same. It is best effort, like all that people say of
+    themselves: who reaches the server without these commands leaves no trace here."""
+    access = Access((await app.client()).store)
+    source = {"from": socket.gethostname(), "via": "cli", "status": "failed" if failed else ""}
+    most = app.settings.audit_entries
+    await access.note(_user(), action, target, most=most, patience=0 if failed else None, **source)
+
+
+def _user() -> str:
+    number = os.geteuid()
+    try:
+        return f"user:{pwd.getpwuid(number).pw_name}"
+    except KeyError:  # as in containers
+        return f"user:{number}"
