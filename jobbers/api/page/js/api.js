@@ -7,6 +7,8 @@ const PATIENCE = 15000;
 
 /** Whether the last call reached the API: `null` before the first. */
 export const connected = signal(null);
+/** Whether the API wants a login first. */
+export const locked = signal(false);
 /** When the last call was answered. */
 export const answeredAt = signal(null);
 
@@ -64,6 +66,7 @@ async function call(method, path, body, signal) {
   }
   if (response.ok) return { status: response.status, body: answer };
   const error = answer?.error ?? {};
+  if (response.status === 401) locked.value = true;
   throw new ApiError(response.status, error.code ?? "error", error.message ?? response.statusText, error.parameter);
 }
 

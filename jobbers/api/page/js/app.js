@@ -5,6 +5,7 @@ import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Dags } from "./dags.js";
+import { Login, Logout } from "./login.js";
 import { DeadLetters } from "./dead.js";
 import { Schedules } from "./schedules.js";
 import { Tasks } from "./tasks.js";
@@ -117,11 +118,11 @@ function App() {
         <nav aria-label="Pages"><ul>${PAGES.map(
           ([path, title]) => html`<li key=${path}><a href=${link(path)} aria-current=${page === path ? "page" : null}>${title}</a></li>`,
         )}</ul></nav>
-        <div class="side-end"><${Find} /><${Theme} /></div>
+        <div class="side-end"><${Find} /><${Theme} /><${Logout} /></div>
       </header>
       <main id="main" ref=${main} tabindex="-1"><${Connection} />${view(route.value)}</main>
     </div>
-    <${Toasts} /><${Question} />
+    <${Toasts} /><${Question} /><${Login} />
   `;
 }
 
