@@ -9,7 +9,6 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import AfterValidator
 
-from jobbers.keyring import Access
 from jobbers.api.callers import Caller
 from jobbers.api.gate import Gate
 from jobbers.app import Jobbers
@@ -18,6 +17,7 @@ from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.trace_context import TRACEPARENT, TRACESTATE, carried, inherited
 from jobbers.inspector import MAX_PAGE, Inspector
+from jobbers.keyring import Access
 
 _bearer = HTTPBearer(auto_error=False, description="A key, or a token of the issuer.")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="A key.")

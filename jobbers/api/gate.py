@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from jobbers.keyring import SESSION_SECONDS, Access, clean
 from jobbers.api.callers import ANYONE, OPEN, Caller, check_allowed, declared
 from jobbers.api.errors import ApiError
 from jobbers.api.oidc import Tokens
@@ -20,6 +19,7 @@ from jobbers.api.slowdown import Slowdown
 from jobbers.app import Jobbers
 from jobbers.core.access import PREFIX, Scope, digest
 from jobbers.errors import JobbersError
+from jobbers.keyring import SESSION_SECONDS, Access, clean
 
 log = logging.getLogger("jobbers.audit")
 

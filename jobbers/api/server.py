@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from jobbers.keyring import Access
 from jobbers.api.app import create_app
 from jobbers.api.gate import Authenticate, Gate
 from jobbers.app import Jobbers
 from jobbers.errors import ConfigError, ServerUnavailable
+from jobbers.keyring import Access
 
 log = logging.getLogger("jobbers.api")
 

@@ -6,8 +6,8 @@ import os
 import pwd
 import socket
 
-from jobbers.keyring import Access
 from jobbers.app import Jobbers
+from jobbers.keyring import Access
 
 
 async def note(app: Jobbers, action: str, target: str, *, failed: bool = False) -> None:

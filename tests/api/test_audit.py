@@ -9,10 +9,10 @@ import httpx2
 import pytest
 
 from jobbers import Jobbers
-from jobbers.keyring import Access, chosen, clean
 from jobbers.api import create_app
 from jobbers.client import new_id
 from jobbers.errors import InvalidInput
+from jobbers.keyring import Access, chosen, clean
 from jobbers.store.embedded import EmbeddedServer
 from tests.api.support import Desk, call, error_of, make_app
 

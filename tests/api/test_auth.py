@@ -13,11 +13,11 @@ import pytest
 from fastapi import FastAPI, Request
 
 from jobbers import Jobbers
-from jobbers.keyring import Access
 from jobbers.api import Caller, Scope, create_app, router
 from jobbers.api.server import serve
 from jobbers.core.access import digest, pack_key, split_key
 from jobbers.errors import ConfigError
+from jobbers.keyring import Access
 from jobbers.store.embedded import EmbeddedServer
 from tests.api.support import Desk, call, error_of, make_app
 from tests.api.test_server import serving

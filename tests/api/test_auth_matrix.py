@@ -14,12 +14,12 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from jobbers import Jobbers
-from jobbers.keyring import Access
 from jobbers.api import create_app, routes
 from jobbers.api.callers import OPEN, declared, needs
 from jobbers.api.route import ApiRoute
 from jobbers.client import new_id
 from jobbers.core.access import KeyFacts, Scope, digest, key_text
+from jobbers.keyring import Access
 from tests.api.support import call, error_of
 
 STATIC = {"/admin", "/admin/{name:path}"}

@@ -16,10 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from jobbers.keyring import Access
 from jobbers.api import create_app
 from jobbers.api.oidc import Tokens
 from jobbers.errors import ConfigError
+from jobbers.keyring import Access
 from jobbers.settings import Settings
 from jobbers.store.embedded import EmbeddedServer
 from tests.api.support import call, error_of, make_app

@@ -6,8 +6,8 @@ import getpass
 
 import pytest
 
-from jobbers.keyring import Access
 from jobbers.core.access import split_key
+from jobbers.keyring import Access
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 

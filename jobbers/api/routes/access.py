@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from jobbers.keyring import AUDIT_PAGE
 from jobbers.api import deps
 from jobbers.api.access_views import (
     AuditEntryView,
@@ -24,6 +23,7 @@ from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
 from jobbers.core.access import Scope
+from jobbers.keyring import AUDIT_PAGE
 
 router = APIRouter(tags=["access"], route_class=ApiRoute)
 

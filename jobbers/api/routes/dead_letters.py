@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from jobbers.keyring import chosen as chosen_of
 from jobbers.api import deps
 from jobbers.api.bulk_views import DeadGroups
 from jobbers.api.callers import needs
@@ -23,6 +22,7 @@ from jobbers.core.access import Scope
 from jobbers.core.status import Status
 from jobbers.errors import Conflict, NotFound
 from jobbers.inspector import Inspector
+from jobbers.keyring import chosen as chosen_of
 
 AT_ONCE = 50
 

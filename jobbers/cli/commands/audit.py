@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from jobbers.keyring import AUDIT_PAGE, Access
 from jobbers.cli.lazy import new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show_json, table, when
 from jobbers.cli.running import guarded
+from jobbers.keyring import AUDIT_PAGE, Access
 from jobbers.store.access import AuditEntry
 
 cli = new_cli()

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from jobbers.keyring import chosen as chosen_of
 from jobbers.app import Jobbers
 from jobbers.cli import inputs
 from jobbers.cli.commands.status import show_record
@@ -20,6 +19,7 @@ from jobbers.cli.running import guarded
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
+from jobbers.keyring import chosen as chosen_of
 
 cli = new_cli(
     cls=ListGroup, help="Dead letters, the tasks that failed for good: list, show, requeue or drop them."

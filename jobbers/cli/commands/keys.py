@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from jobbers.keyring import Access
 from jobbers.app import Jobbers
 from jobbers.cli import inputs
 from jobbers.cli.lazy import ListGroup, new_cli
@@ -15,6 +14,7 @@ from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, table, when
 from jobbers.cli.running import guarded
 from jobbers.core.access import KeyFacts
+from jobbers.keyring import Access
 
 cli = new_cli(
     cls=ListGroup, help="List the keys of the API (also without a command); create and revoke them."
