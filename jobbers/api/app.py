@@ -16,7 +16,8 @@ from jobbers.api.gate import Authenticate, Gate
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
 from jobbers.api.routes import (
-    access, dead_letters,
+    access,
+    dead_letters,
     events,
     limits,
     metrics,

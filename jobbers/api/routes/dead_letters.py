@@ -45,7 +45,7 @@ async def list_dead_letters(
     return await page(inspector, Status.FAILED, type=type, queue=queue, cursor=cursor, limit=limit)
 
 
-@router.get("/groups", response_model=DeadGroups)
+@router.get("/groups", response_model=DeadGroups, openapi_extra=needs(Scope.READ))
 async def groups(
     inspector: deps.TheInspector,
     type: deps.TypeFilter = None,

@@ -7,12 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from jobbers.api import deps
+from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.live.hub import Reader, hub_of
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.stream import EventStream
 from jobbers.api.live.topics import KNOWN, Topic, read_topics
 from jobbers.api.route import ApiRoute
+from jobbers.core.access import Scope
 
 router = APIRouter(tags=["system"], route_class=ApiRoute)
 
@@ -24,6 +26,7 @@ LONGEST_ID = 64 * 1024
     "/events",
     response_class=Response,
     responses={200: {"content": {"text/event-stream": {}}}, **documented(422, 503)},
+    openapi_extra=needs(Scope.READ),
 )
 async def events(
     app: deps.TheApp,

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from jobbers.api import deps
+from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.limit_views import LimitDetails, LimitList, LimitRequest, LimitUseView, LimitView
 from jobbers.api.route import ApiRoute
+from jobbers.core.access import Scope
 from jobbers.core.limits import MAX_NAME
 
 router = APIRouter(prefix="/limits", tags=["limits"], route_class=ApiRoute)
@@ -19,13 +21,15 @@ Name = Annotated[
 ]
 
 
-@router.get("", response_model=LimitList)
+@router.get("", response_model=LimitList, openapi_extra=needs(Scope.READ))
 async def limits(app: deps.TheApp) -> LimitList:
     """All limits and rates."""
     return LimitList(limits=[LimitView.model_validate(one) for one in await app.limits.list()])
 
 
-@router.get("/{name}", response_model=LimitDetails, responses=documented(404, 422))
+@router.get(
+    "/{name}", response_model=LimitDetails, responses=documented(404, 422), openapi_extra=needs(Scope.READ)
+)
 async def limit(app: deps.TheApp, name: Name) -> LimitDetails:
     """One of them, with who holds its permits and who waits."""
     state, uses = await app.limits.get(name), await app.limits.uses(name)
@@ -34,14 +38,21 @@ async def limit(app: deps.TheApp, name: Name) -> LimitDetails:
     )
 
 
-@router.put("/{name}", response_model=LimitView, responses=documented(400, 404, 413, 415, 422))
+@router.put(
+    "/{name}",
+    response_model=LimitView,
+    responses=documented(400, 404, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
 async def set_limit(app: deps.TheApp, name: Name, request: LimitRequest) -> LimitView:
     """Allow another amount from now on. What runs goes on; who waits for more hears of it within a second."""
     await app.limits.set(name, request.amount)
     return LimitView.model_validate(await app.limits.get(name))
 
 
-@router.delete("/{name}", response_model=LimitView, responses=documented(404, 422))
+@router.delete(
+    "/{name}", response_model=LimitView, responses=documented(404, 422), openapi_extra=needs(Scope.OPERATE)
+)
 async def reset_limit(app: deps.TheApp, name: Name) -> LimitView:
     """Allow again what the code says."""
     await app.limits.reset(name)

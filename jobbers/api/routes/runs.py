@@ -162,20 +162,5 @@ async def run(
 ) -> RunView:
     """Where a run and each of its nodes stands. Its result is at `/tasks/{id}/result`, and `/tasks/{id}/cancel` ends it
     with all its tasks."""
-    returnawait check_run(caller, app, inspector, task_id)
-    handle = app.run(task_id)
-    nodes = [
-        RunNode(
-            name=node.name,
-            type=node.type,
-            after=list(node.after),
-            id=node.id,
-            queue=node.queue,
-            status=node.status,
-            reason=node.reason,
-            items=Items(**node.items._asdict()) if node.items else None,
-            worker=node.worker,
-            since=node.since,
-            step=node.step,
-        )
-        for node in await RunView.of(app.run(task_id))
+    await check_run(caller, app, inspector, task_id)
+    return await RunView.of(app.run(task_id))

@@ -102,7 +102,12 @@ async def submit_batch(
     return SubmittedBatch(tasks=submitted)
 
 
-@router.post("/bulk", response_model=BulkDone, responses=documented(400, 413, 415, 507))
+@router.post(
+    "/bulk",
+    response_model=BulkDone,
+    responses=documented(400, 413, 415, 507),
+    openapi_extra=needs(Scope.OPERATE),
+)
 async def bulk(inspector: deps.TheInspector, wanted: Bulk) -> BulkDone:
     """Cancel, retry or drop all tasks that match a filter, up to `limit`, in chunks; with `dry_run` only tell how many
     match. The call can be repeated: it goes on with those that are left."""
@@ -143,7 +148,9 @@ async def list_tasks(
     responses=documented(404),
     openapi_extra=needs(Scope.READ, by_queue=True),
 )
-async def read(app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId) -> TaskView:
+async def read(
+    app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
+) -> TaskView:
     """All that is known of a task."""
     await check_tasks(caller, inspector, [task_id])
     return TaskView.of(await inspector.task(task_id), app.settings.trace_url)
