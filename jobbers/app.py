@@ -13,6 +13,8 @@ from jobbers.core.ids import check_id
 from jobbers.core.limits import Fair, Key, Limit, Rate
 from jobbers.core.names import check_name
 from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
+from jobbers.core.queue_rules import QueueLimit, WhenFull, check_limit
+from jobbers.core.roles import Role, RoleLike, make_role
 from jobbers.core.spread import Spread
 from jobbers.dag.compose import Call
 from jobbers.dag.text import loads
@@ -21,6 +23,7 @@ from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
 from jobbers.limits import Limits, gates_of, per_worker
 from jobbers.middleware import Middleware
+from jobbers.roles import LiveRoles
 from jobbers.run import RunHandle
 from jobbers.schedules import MissedName, OverlapName, Schedules
 from jobbers.settings import Settings, load_settings, telemetry_of
@@ -45,8 +48,9 @@ class Decorator(Protocol):
 class Jobbers(Access):
     """An application: task types and the server that holds their tasks.
 
-    ``redis_url`` is a URL or ``"embedded"``; ``roles`` names sets of queues that workers can be started for. What is not
-    given comes from ``JOBBERS_…`` variables, then from the defaults of :class:`jobbers.settings.Settings`. Nothing is
+    ``redis_url`` is a URL or ``"embedded"``; ``roles`` names sets of queues that workers can be started for:
+    ``{"post": ["mail", "news"]}``, or with weights ``{"post": {"mail": 3, "news": 1}}``; they can be changed live. What is
+    not given comes from ``JOBBERS_…`` variables, then from the defaults of :class:`jobbers.settings.Settings`. Nothing is
     opened before it is needed. One app may be used from several event loops: each has a connection of its own. Raises
     :class:`ConfigError`.
     """
@@ -57,18 +61,18 @@ class Jobbers(Access):
         *,
         namespace: str | None = None,
         shards: int | None = None,
-        roles: Mapping[str, Sequence[str]] | None = None,
+        roles: Mapping[str, RoleLike] | None = None,
         blobs: BlobStore | None = None,
         settings: Settings | None = None,
         **more: Any,
     ) -> None:
         given = {"redis_url": redis_url, "namespace": namespace, "shards": shards, **more}
         super().__init__(settings or load_settings(given), blobs)
-        self.roles = {
-            check_name(role, "the role"): [check_name(queue, "the queue") for queue in queues]
-            for role, queues in (roles or {}).items()
+        self.roles: dict[str, Role] = {
+            check_name(name, "the role"): make_role(queues) for name, queues in (roles or {}).items()
         }
         self.task_types: dict[str, TaskType[Any, Any]] = {}
+        self.queue_limits: dict[str, QueueLimit] = {}
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.limits = Limits(self.client)
@@ -195,15 +199,24 @@ class Jobbers(Access):
         self,
         name: str,
         *,
+        max_length: int | None = None,
+        when_full: WhenFull = "refuse",
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
     ) -> None:
-        """What holds for all tasks of a queue, whatever their type; options as for :meth:`task`.
+        """What holds for all tasks of a queue, whatever their type. Written when the app is opened or workers start; what
+        operators set live goes before.
 
-        Raises :class:`ConfigError` for a queue that was described before, and like :meth:`task`.
+        * ``max_length``: how many ready tasks it may have. One more is refused, as :class:`QueueFull`; with ``when_full``
+          ``"drop_oldest"`` the oldest becomes a dead letter.
+        * ``limits``, ``rates``, ``fair_by``: as for :meth:`task`.
+
+        Raises :class:`ConfigError` for a queue that was described before, :class:`InvalidName`, :class:`InvalidInput`.
         """
         self.limits.define_queue(check_name(name, "the queue"), limits, rates, fair_by)
+        if max_length is not None:
+            self.queue_limits[name] = check_limit(max_length, when_full)
 
     def dag(self, name: str, *, deadline: Duration | None = None) -> Dag:
         """A new graph of tasks under a name; build it with ``node`` and run it with ``submit``. A run that has not ended
@@ -289,14 +302,20 @@ class Jobbers(Access):
         """The handle of a run that was submitted before. Raises :class:`InvalidId`."""
         return RunHandle(check_id(run_id), self.client)
 
+    async def live_roles(self) -> LiveRoles:
+        """Which role serves which queues, and changes of it while workers run, for the running event loop."""
+        return LiveRoles((await self.client()).store, self.roles, self.type_queues())
+
+    def type_queues(self) -> set[str]:
+        """The queues to which the registered task types send."""
+        return {queue for it in self.task_types.values() for queue in it.policy.queues}
+
     def queues_of(self, role: str | None = None) -> list[str]:
         """The queues of a role; without one, those of the registered task types. Raises :class:`ConfigError`."""
         if role is None:
-            return sorted(
-                {queue for it in self.task_types.values() for queue in it.policy.queues} | {"default"}
-            )
+            return sorted(self.type_queues() | {"default"})
         try:
-            return self.roles[role]
+            return list(self.roles[role].queues)
         except KeyError:
             known = ", ".join(sorted(self.roles)) or "none"
             raise ConfigError(f"there is no role {role[:100]!r} in this app (it has: {known})") from None

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
@@ -13,6 +14,7 @@ from jobbers.core import ids
 from jobbers.core.events import Dispatcher, TaskSubmitted
 from jobbers.core.limits import is_shared
 from jobbers.core.payload import pack
+from jobbers.core.queue_rules import QueueRules
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
@@ -21,8 +23,10 @@ from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.references import Resolver
+from jobbers.store.rows import MAX_BATCH
 from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
+from jobbers.store.submissions import draining, full
 from jobbers.watcher import Watcher
 
 # Seeded by the system, and anew in forked processes, which would otherwise make the same ids as their parent. A call
@@ -62,13 +66,34 @@ class Client:
 
     async def submit(self, specs: Sequence[TaskSpec]) -> list[str]:
         """Create tasks in as few calls as possible. Returns for each the id that stands for it: its own, or that of the
-        task that holds its unique key."""
+        task that holds its unique key. Raises :class:`QueueDraining` or :class:`QueueFull`."""
+        rules = self.store.queues.recent or await self.store.queues.refreshed()
+        specs = rules.routed(specs)
+        if rules.limits or rules.draining:
+            await self._admit(specs, rules)
         holders = await self.store.tasks.submit(specs)
         if (tell := self.events.tell) is not None:
             for spec in specs:
                 if spec.id not in holders:
                     tell(_submitted(spec))
         return [holders.get(spec.id, spec.id) for spec in specs] if holders else [spec.id for spec in specs]
+
+    async def _admit(self, specs: Sequence[TaskSpec], rules: QueueRules) -> None:
+        """Look at a call as a whole, so far as it takes several steps: the store refuses each of them by itself only."""
+        counts = Counter(spec.placement.queue for spec in specs)
+        tasks = self.store.tasks
+        if len(counts) == 1 and len(self.store.shards) == 1 and len(specs) <= MAX_BATCH:
+            return
+        for queue in counts:
+            limit = rules.limits.get(queue)
+            most = limit.max_length if limit is not None and limit.when_full == "refuse" else None
+            if queue not in rules.draining and most is None:
+                continue
+            absent = await tasks.absent(spec.id for spec in specs if spec.placement.queue == queue)
+            if absent and queue in rules.draining:
+                raise draining(queue)
+            if absent and most is not None and await self.store.queues.depth(queue) + absent > most:
+                raise full(queue)
 
     async def submit_one(self, spec: TaskSpec) -> str:
         """Create one task. Those that come while another is on its way are sent together."""
@@ -86,6 +111,9 @@ class Client:
                 self._sending = False
 
     async def _submit_alone(self, spec: TaskSpec) -> str:
+        rules = self.store.queues.recent or await self.store.queues.refreshed()
+        if rules.routes:
+            (spec,) = rules.routed([spec])
         task_id = await self.store.tasks.submit_one(spec)
         if (tell := self.events.tell) is not None and task_id == spec.id:
             tell(_submitted(spec))

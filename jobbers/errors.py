@@ -10,6 +10,8 @@
     ├── UnknownTaskType             unknown_task_type
     ├── NotFound                    not_found           no such task, queue or run
     ├── Conflict                    conflict            the task's status does not allow it
+    ├── QueueDraining               queue_draining      the queue takes nothing until it is resumed
+    ├── QueueFull                   queue_full          the queue has as many tasks as it may have
     ├── TaskFailed                  task_failed         raised by ``result()``
     ├── TaskCancelled               task_cancelled      raised by ``result()``
     ├── WaitTimeout                 wait_timeout        (also a TimeoutError)
@@ -100,6 +102,18 @@ class LimitReached(JobbersError):
     def __init__(self, message: str, limit: str) -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class QueueDraining(JobbersError):
+    """The queue is drained: it takes nothing until it is resumed. Nothing was written."""
+
+    code = "queue_draining"
+
+
+class QueueFull(JobbersError):
+    """The queue has as many tasks as it may have, and refuses more. Nothing was written."""
+
+    code = "queue_full"
 
 
 class TaskFailed(JobbersError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.payload import encode_arguments
+from jobbers.core.queue_rules import WhenFull, check_limit
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
@@ -17,6 +19,8 @@ from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
+from jobbers.store.purge import waiting_in
+from jobbers.store.queues import MADE_ROOM
 from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
 from jobbers.store.upkeep import Finding
@@ -115,8 +119,52 @@ class Inspector:
         await self.store.control.pause(check_name(queue, "the queue"))
 
     async def resume(self, queue: str) -> None:
-        """Give out of a queue again."""
-        await self.store.control.resume(check_name(queue, "the queue"))
+        """Give out of a queue again, and let it take submissions again."""
+        await self.store.queues.undrain(check_name(queue, "the queue"))
+        await self.store.control.resume(queue)
+
+    async def drain(self, queue: str) -> None:
+        """Let a queue take nothing more that is submitted; what is there, and what runs and retries put there, is done."""
+        await self.store.queues.drain(check_name(queue, "the queue"))
+
+    async def limit(self, queue: str, max_length: int | None, when_full: WhenFull = "refuse") -> None:
+        """Let a queue have at most so many ready tasks from now on, whatever the code says; ``None`` for any number. With
+        ``"drop_oldest"`` what is too much becomes dead letters at once. Raises :class:`InvalidInput`."""
+        wanted = check_limit(max_length, when_full)
+        await self.store.queues.limit(
+            check_name(queue, "the queue"), wanted, self._settings.failed_retention_ms
+        )
+        for shard in range(len(self.store.shards)):
+            while await self.store.queues.make_room(shard, queue) == MADE_ROOM:
+                pass
+
+    async def unlimit(self, queue: str) -> None:
+        """Let the code say again how long a queue may become."""
+        await self.store.queues.unlimit(check_name(queue, "the queue"))
+
+    async def routes(self) -> Mapping[str, str]:
+        """To which queues types are sent instead of their own."""
+        return (await self.store.queues.rules()).routes
+
+    async def route(self, type: str, queue: str) -> None:
+        """Let clients send the tasks of a type to this queue from now on; they look at most every second."""
+        await self.store.queues.route(check_name(type, "the task type"), check_name(queue, "the queue"))
+
+    async def unroute(self, type: str) -> None:
+        """Let tasks of a type go where it says. Raises :class:`NotFound` if they do."""
+        if not await self.store.queues.unroute(check_name(type, "the task type")):
+            raise NotFound(f"tasks of type {type} are not sent elsewhere")
+
+    async def purge(self, queue: str) -> int:
+        """Cancel everything that waits in a queue: what is scheduled, then what is ready. What runs goes on, and what comes
+        while this is under way may stay. Returns how many."""
+        check_name(queue, "the queue")
+        retention = self._settings.retention_ms
+        purged = 0
+        async for shard, ids in waiting_in(self.store, queue):
+            call = secrets.token_hex(4)
+            purged += await self.store.queues.purge(shard, queue, ids, call, retention_ms=retention)
+        return purged
 
     async def workers(self) -> list[WorkerInfo]:
         """The workers that are alive or were a short while ago."""

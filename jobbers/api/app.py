@@ -23,6 +23,7 @@ from jobbers.api.routes import (
     metrics,
     page,
     queues,
+    roles,
     runs,
     schedules,
     system,
@@ -33,7 +34,11 @@ from jobbers.app import Jobbers
 PREFIX = "/api/v1"
 _TAGS = [
     {"name": "tasks", "description": "Submit, read, wait, cancel, requeue."},
-    {"name": "queues", "description": "How queues stand; pause and resume."},
+    {
+        "name": "queues",
+        "description": "How queues stand; pause, drain, limit and purge; types that are sent elsewhere.",
+    },
+    {"name": "roles", "description": "Who serves which queues, and live changes of that."},
     {"name": "dead letters", "description": "Tasks that failed for good: list, requeue, drop."},
     {"name": "runs", "description": "Graphs of tasks and their runs."},
     {"name": "limits", "description": "How many may run at a time, or start in a time."},
@@ -74,7 +79,19 @@ def _router(gate: Gate) -> APIRouter:
         lifespan=lifespan,
         responses=documented(401, 403, 429, 500, 502, 503),
     )
-    for part in (tasks, runs, schedules, queues, limits, dead_letters, system, access, metrics, events):
+    for part in (
+        tasks,
+        runs,
+        schedules,
+        queues,
+        limits,
+        roles,
+        dead_letters,
+        system,
+        access,
+        metrics,
+        events,
+    ):
         everything.include_router(part.router)
     return everything
 

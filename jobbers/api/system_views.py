@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api.task_views import View
 from jobbers.core.policy import Policy
@@ -24,6 +24,9 @@ class QueueView(View):
     oldest_seconds: float = Field(description="How long the oldest of them has been ready.")
     paused: bool
     by_priority: dict[int, int] = Field(description="The depth by priority.", examples=[{"5": 12}])
+    draining: bool = Field(description="Whether it takes nothing that is submitted.")
+    max_length: int | None = Field(description="How many tasks may be ready.")
+    when_full: str | None = Field(description="What happens to one more: `refuse` or `drop_oldest`.")
 
 
 class QueueList(View):
@@ -37,6 +40,66 @@ class Pause(View):
 
     name: str
     paused: bool
+
+
+class Draining(View):
+    """Whether a queue takes nothing that is submitted."""
+
+    name: str
+    draining: bool
+
+
+class Purge(BaseModel):
+    """Says once more what is meant, since it cannot be undone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    queue: str = Field(description="The name of the queue, once more.")
+
+
+class Purged(View):
+    """How many tasks were cancelled."""
+
+    name: str
+    purged: int
+
+
+class LimitWanted(BaseModel):
+    """How many tasks may be ready in a queue."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    max_length: int | None = Field(ge=1, description="`null` for any number.")
+    when_full: Literal["refuse", "drop_oldest"] = "refuse"
+
+
+class Limit(View):
+    """What an operator has set; `null` for any number, or for what the code says."""
+
+    name: str
+    max_length: int | None
+    when_full: str | None
+
+
+class RouteWanted(BaseModel):
+    """Where the tasks of a type are to go."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    queue: str
+
+
+class Route(View):
+    """Where the tasks of a type go; `null` where it says."""
+
+    type: str
+    queue: str | None
+
+
+class RouteList(View):
+    """All types whose tasks are sent elsewhere."""
+
+    routes: list[Route]
 
 
 class RetryView(View):

@@ -10,6 +10,8 @@ from jobbers.errors import (
     InvalidInput,
     JobbersError,
     NotFound,
+    QueueDraining,
+    QueueFull,
     StoreError,
     TaskCancelled,
     TaskFailed,
@@ -28,7 +30,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3  # no such task, task type or offloaded result
     UNAVAILABLE = 4  # the server is away, refuses commands, or did not say what became of one
     TIMEOUT = 5  # waited as long as was asked
-    CONFLICT = 6  # the task's status does not allow it
+    CONFLICT = 6  # the status of the task or queue does not allow it
     BUG = 70  # an error that Jobbers did not foresee
     INTERRUPTED = 130  # Ctrl-C
 
@@ -41,6 +43,8 @@ _CODES: dict[type[JobbersError], ExitCode] = {
     StoreError: ExitCode.UNAVAILABLE,
     WaitTimeout: ExitCode.TIMEOUT,
     Conflict: ExitCode.CONFLICT,
+    QueueDraining: ExitCode.CONFLICT,
+    QueueFull: ExitCode.CONFLICT,
     TaskFailed: ExitCode.NEGATIVE,
     TaskCancelled: ExitCode.NEGATIVE,
     TaskSkipped: ExitCode.NEGATIVE,

@@ -30,8 +30,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Look and mend": {
         "top": "Watch queues, workers and rates live.",
-        "queues": "List queues; pause and resume them.",
+        "queues": "List queues; pause, drain, limit and purge them.",
         "limits": "List limits and rates; change them while workers run.",
+        "roles": "List roles and who serves what; change them live.",
         "workers": "List workers.",
         "dlq": "List, show, requeue or drop dead letters.",
         "doctor": "Check the server and the stored data.",

@@ -54,6 +54,22 @@ class TaskSpec:
     envelope: bytes
     gates: str = ""
 
+    @property
+    def script(self) -> str:
+        """Which script of the store makes it."""
+        return "submit_gated" if self.gates else "submit"
+
+    @property
+    def head(self) -> tuple[str | int, ...]:
+        """What the script takes once for all tasks of a placement."""
+        head = self.placement.head
+        return (*head, self.placement.retention_ms) if self.gates else head
+
+    @property
+    def row(self) -> tuple[str | bytes, ...]:
+        """The task as the script takes it, behind the head."""
+        return (self.id, self.envelope, self.gates) if self.gates else (self.id, self.envelope)
+
 
 class Claimed(NamedTuple):
     """One execution that a worker may make. ``owner`` is the fence: every later write must name it.

@@ -142,6 +142,13 @@ class Gateway:
         wire = await line.ready()
         return await wire.call(*command, block=seconds)
 
+    async def end_wait(self, waiter: str) -> None:
+        """Close the connection of a waiter that waits for something else from now on: else the server would go on to wake
+        it, and not those who want what comes."""
+        line = self._blocking.pop(waiter, None)
+        if line is not None:
+            await line.close()
+
     async def _insist(
         self,
         send: Callable[[], Awaitable[Any]],

@@ -15,6 +15,7 @@ from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.queues import read_rules
 from jobbers.store.record import read_lane, read_record, read_status
 from jobbers.store.wire import ReplyError
 
@@ -32,13 +33,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """A queue as it stands: ``depth`` tasks are ready, the oldest for ``oldest_seconds``."""
+    """A queue as it stands: ``depth`` tasks are ready, the oldest for ``oldest_seconds``. Without a limit ``max_length`` is
+    ``None``."""
 
     name: str
     depth: int
     oldest_seconds: float
     paused: bool
     by_priority: Mapping[int, int]
+    draining: bool = False
+    max_length: int | None = None
+    when_full: str | None = None
 
 
 class Standing(NamedTuple):
@@ -139,10 +144,15 @@ class InspectStore:
         """All queues with depth, age of the oldest ready task, and pause. O(lanes), whatever their depth."""
         lanes = await self.lanes()
         places = [(lane, keys) for lane in lanes for keys in self._shards]
-        commands: list[tuple[Any, ...]] = [("TIME",), ("SMEMBERS", self._shards[0].paused)]
+        first_shard = self._shards[0]
+        commands: list[tuple[Any, ...]] = [
+            ("TIME",),
+            ("SMEMBERS", first_shard.paused),
+            ("HGETALL", first_shard.queues),
+        ]
         for lane, keys in places:
             commands += [("XLEN", keys.lane(lane)), ("XRANGE", keys.lane(lane), "-", "+", "COUNT", 1)]
-        (seconds, micros), paused, *replies = await self._gateway.commands(commands)
+        (seconds, micros), paused, said, *replies = await self._gateway.commands(commands)
         now = int(seconds) * 1000 + int(micros) // 1000
         depth: dict[str, Counter[int]] = {}
         oldest: dict[str, int] = {}
@@ -153,6 +163,7 @@ class InspectStore:
                 since = int(first[0][0].partition(b"-")[0])
                 oldest[lane.queue] = min(since, oldest.get(lane.queue, since))
         halted = {item.decode(errors="replace") for item in paused} if isinstance(paused, list) else set()
+        rules = read_rules(said, None)
         return [
             QueueInfo(
                 name=queue,
@@ -160,9 +171,12 @@ class InspectStore:
                 oldest_seconds=max(0.0, (now - oldest[queue]) / 1000) if queue in oldest else 0.0,
                 paused=queue in halted,
                 by_priority={priority: number for priority, number in sorted(counts.items()) if number},
+                draining=queue in rules.draining,
+                max_length=limit.max_length if limit else None,
+                when_full=limit.when_full if limit else None,
             )
-            for queue in sorted({*depth, *halted})
-            for counts in [depth.get(queue, Counter())]
+            for queue in sorted({*depth, *halted, *rules.draining, *rules.limits})
+            for counts, limit in [(depth.get(queue, Counter()), rules.limits.get(queue))]
         ]
 
     async def counts(self) -> dict[str, int]:

@@ -20,6 +20,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:runs                 | zset   | runs by the ms at which they were launched; trimmed by the janitor           |
 | K:expiring             | zset   | open runs by the ms of their deadline                                        |
 | K:paused               | set    | queues that give nothing out                                                 |
+| K:queues               | hash   | rules for queues: drain:, live: and code:<queue>, see store/queues.py        |
 | K:recent               | stream | finished ids, capped                                                         |
 | K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
 | K:garbage:<id>         | any    | what lay where a record should be; expires after the retention of failures   |
@@ -40,9 +41,11 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:session:<digest>     | string | a login of the page; expires                                                 |
 | G:bucket:<caller>      | string | when a caller's bucket of calls is full, in us; expires then                 |
 | G:audit                | stream | who did what, capped                                                         |
+| G:routes               | hash   | queues to which types are sent instead of their own                          |
+| G:roles                | hash   | roles that operators have changed: name, queues with weights                 |
 
 Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
-G:control:<worker> (a running task was cancelled).
+G:control:<worker> (a running task was cancelled), G:roles (a role of this name was changed).
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ SHARD_KEYS: dict[str, str] = {
     "runs": ":runs",
     "expiring": ":expiring",
     "paused": ":paused",
+    "queues": ":queues",
     "recent": ":recent",
     "stats": ":stats:",
     "duty": ":duty:",
@@ -94,6 +98,8 @@ GLOBAL_KEYS: dict[str, str] = {
     "session": ":session:",
     "bucket": ":bucket:",
     "audit": ":audit",
+    "roles": ":roles",
+    "routes": ":routes",
 }
 
 FIELDS = (
@@ -155,6 +161,7 @@ class ShardKeys:
         self.expiring = self.prefix + SHARD_KEYS["expiring"]
         self.runs = self.prefix + SHARD_KEYS["runs"]
         self.paused = self.prefix + SHARD_KEYS["paused"]
+        self.queues = self.prefix + SHARD_KEYS["queues"]
         self.recent = self.prefix + SHARD_KEYS["recent"]
         self.bell = self.prefix + SHARD_KEYS["bell"]
         self.schedules = self.prefix + SHARD_KEYS["schedules"]
@@ -245,6 +252,8 @@ class GlobalKeys:
         self.workers = self.prefix + GLOBAL_KEYS["workers"]
         self.keys = self.prefix + GLOBAL_KEYS["keys"]
         self.audit = self.prefix + GLOBAL_KEYS["audit"]
+        self.routes = self.prefix + GLOBAL_KEYS["routes"]
+        self.roles = self.prefix + GLOBAL_KEYS["roles"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""

@@ -9,7 +9,7 @@ from jobbers.core.ids import shard_of
 from jobbers.core.payload import Gathered, pack
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
-from jobbers.store.tasks import MAX_BATCH_BYTES
+from jobbers.store.rows import MAX_BATCH_BYTES
 from jobbers.store.wire import Argument
 
 MAP_TYPE = "map."

@@ -11,7 +11,8 @@ from jobbers.core.ids import shard_of
 from jobbers.store import scripts
 from jobbers.store.connect import Connector
 from jobbers.store.keys import ShardKeys
-from jobbers.store.tasks import MAX_BATCH, chunked
+from jobbers.store.rows import MAX_BATCH
+from jobbers.store.tasks import chunked
 
 
 class RenewalFailed(Exception):

@@ -19,7 +19,8 @@ from jobbers.store.keys import COMPACT_LIMIT, GLOBAL_KEYS, GROUP, SHARD_KEYS
 NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
-    "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits", "meter",
+    "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
+    "meter", "make_room", "purge",
 )  # fmt: skip
 
 

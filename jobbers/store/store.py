@@ -13,6 +13,8 @@ from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.limits import LimitStore
 from jobbers.store.maps import MapStore
+from jobbers.store.queues import QueueStore
+from jobbers.store.roles import RoleStore
 from jobbers.store.runs import RunStore
 from jobbers.store.schedules import ScheduleStore
 from jobbers.store.tasks import TaskStore
@@ -41,7 +43,8 @@ class Store:
         self.gateway = Gateway(connector, patience=patience, name=name, replicated=replicated)
         self.shards = [ShardKeys(namespace, shard) for shard in range(shards)]
         self.keys = GlobalKeys(namespace)
-        self.tasks = TaskStore(self.gateway, self.shards, self.keys)
+        self.queues = QueueStore(self.gateway, self.shards, self.keys)
+        self.tasks = TaskStore(self.gateway, self.shards, self.keys, self.queues)
         self.runs = RunStore(self.gateway, self.shards)
         self.maps = MapStore(self.gateway, self.shards)
         self.schedules = ScheduleStore(self.gateway, self.shards)
@@ -49,6 +52,7 @@ class Store:
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.access = AccessStore(self.gateway, self.keys)
+        self.roles = RoleStore(self.gateway, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)
         self.feed = FeedStore(self.gateway, self.shards)
 

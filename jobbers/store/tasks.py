@@ -6,96 +6,36 @@ import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from jobbers.core.ids import shard_of
 from jobbers.core.lanes import Lane, parse_lane
-from jobbers.core.limits import is_shared
 from jobbers.core.status import Status
-from jobbers.core.task import Claimed, Placement, TaskSpec
-from jobbers.errors import InvalidId, LimitReached, StoreError
+from jobbers.core.task import Claimed, TaskSpec
+from jobbers.errors import StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GROUP, GlobalKeys, ShardKeys
+from jobbers.store.queues import QueueStore
 from jobbers.store.record import read_lane, read_status
+from jobbers.store.rows import (
+    MAX_BATCH,
+    Beat,
+    Failure,
+    Postponement,
+    Retrial,
+    Skipping,
+    Success,
+    Succession,
+)
+from jobbers.store.submissions import Submissions
 from jobbers.store.wire import Argument, Disconnected, ReplyError
 
-MAX_BATCH = 500
-"""Most tasks in one script call: keeps the server's other callers waiting for some milliseconds at most."""
-MAX_BATCH_BYTES = 4 * 1024 * 1024
 KEPT_ERRORS = 50
+UNBLOCK_SECONDS = 0.05
+"""How long a server may take to see that a connection is gone."""
 
 _CLAIM_STRIDE = 8
 Row = TypeVar("Row")
-
-
-class Success(NamedTuple):
-    """An execution that ended well. ``where`` is ``result`` for a value, ``blob`` for the name of an offloaded one."""
-
-    id: str
-    owner: str
-    retention_ms: int
-    where: str
-    value: bytes
-
-
-class Succession(NamedTuple):
-    """An execution that ended well, and the task that its worker would go on with."""
-
-    id: str
-    owner: str
-    retention_ms: int
-    where: str
-    value: bytes
-    heir: str
-
-
-class Failure(NamedTuple):
-    """An execution that ended the task as failed."""
-
-    id: str
-    owner: str
-    retention_ms: int
-    reason: str
-    report: bytes
-
-
-class Retrial(NamedTuple):
-    """An execution to be repeated after ``delay_ms``."""
-
-    id: str
-    owner: str
-    delay_ms: int
-    reason: str
-    report: bytes
-
-
-class Skipping(NamedTuple):
-    """An execution that ended the task as skipped."""
-
-    id: str
-    owner: str
-    retention_ms: int
-    reason: str
-
-
-class Postponement(NamedTuple):
-    """An execution that is put back for ``delay_ms`` without using an attempt."""
-
-    id: str
-    owner: str
-    delay_ms: int
-    reason: str
-
-
-class Beat(NamedTuple):
-    """Where an execution is; the last two are ms or ``""``."""
-
-    id: str
-    owner: str
-    step: str
-    progress: float | str
-    overdue_ms: int | str
-    slow_ms: int | str
 
 
 class Taken(list[Claimed]):
@@ -107,10 +47,13 @@ class Taken(list[Claimed]):
 class TaskStore:
     """The verbs, for all shards of a namespace."""
 
-    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], global_keys: GlobalKeys) -> None:
+    def __init__(
+        self, gateway: Gateway, shards: Sequence[ShardKeys], global_keys: GlobalKeys, queues: QueueStore
+    ) -> None:
         self._gateway = gateway
         self._shards = shards
         self._global = global_keys
+        self._submissions = Submissions(gateway, shards, queues)
 
     def _keys(self, task_id: str) -> ShardKeys:
         return self._shards[shard_of(task_id, len(self._shards))]
@@ -120,45 +63,17 @@ class TaskStore:
         return shard_of(task_id, len(self._shards))
 
     async def submit_one(self, spec: TaskSpec) -> str:
-        """Create a task; an id that exists is left alone. Returns its id, or that of the holder of its unique key."""
-        if spec.gates:
-            return (await self.submit([spec])).get(spec.id, spec.id)
-        args = (*spec.placement.head, spec.id, spec.envelope)
-        reply = await self._gateway.run("submit", self._keys(spec.id).prefix, args)
-        return reply[1].decode() if reply else spec.id
+        """Create a task; see :meth:`Submissions.one`."""
+        return await self._submissions.one(spec)
 
     async def submit(self, specs: Iterable[TaskSpec]) -> dict[str, str]:
-        """Create tasks. An id that exists is left alone.
+        """Create tasks; see :meth:`Submissions.many`."""
+        return await self._submissions.many(specs)
 
-        Returns the holders of unique keys, by the ids that were not created because of them. Raises :class:`LimitReached`.
-        """
-        groups: dict[tuple[int, bool, Placement], list[TaskSpec]] = defaultdict(list)
-        count = len(self._shards)
-        for spec in specs:
-            shard = shard_of(spec.id, count)
-            if shard and is_shared(spec.gates):
-                raise InvalidId(
-                    f"task id {spec.id} does not belong to the shard where limits are counted: make ids for limited tasks "
-                    "with jobbers.new_id(limited=True)"
-                )
-            groups[shard, bool(spec.gates), spec.placement].append(spec)
-        calls = [
-            self._gateway.run("submit_gated" if gated else "submit", self._shards[shard].prefix, args)
-            for (shard, gated, placement), group in groups.items()
-            for args in _submissions(placement, group, gated)
-        ]
-        replies = [await calls[0]] if len(calls) == 1 else await _all(calls)
-        holders: dict[str, str] = {}
-        for reply in replies:
-            if reply:
-                names = [item.decode() for item in reply]
-                if not names[0]:
-                    raise LimitReached(
-                        f"limit {names[1]!r} is full and refuses what is over it: submit again when a task of it has ended",
-                        names[1],
-                    )
-                holders.update(zip(names[::2], names[1::2], strict=True))
-        return holders
+    async def absent(self, ids: Iterable[str]) -> int:
+        """How many of these tasks do not exist."""
+        found = await self._gateway.commands(("EXISTS", self._keys(it).task(it)) for it in ids)
+        return sum(there != 1 for there in found)
 
     async def claim(
         self, shard: int, owner: str, lanes: Iterable[Lane], count: int, lease_ms: int, retention_ms: int
@@ -198,6 +113,20 @@ class TaskStore:
         # Each set of lanes has a claimer, and each claimer a connection: one that waits must not hold up another.
         reply = await self._gateway.wait(streams[0], *command, seconds=seconds)
         return lanes[streams.index(reply[0][0].decode())] if reply else None
+
+    async def end_wait(self, shard: int, waited: Sequence[Lane], dropped: Iterable[Lane]) -> None:
+        """Give up the connection on which lanes were waited for. What it was woken for in vain rings once more in those
+        that are dropped and hold something: an entry that names no task, which the claim that follows drops."""
+        keys = self._shards[shard]
+        await self._gateway.end_wait(keys.lane(waited[0]))
+        lanes = [keys.lane(lane) for lane in dropped]
+        if lanes:
+            await asyncio.sleep(UNBLOCK_SECONDS)
+            depths = await self._gateway.commands(("XLEN", lane) for lane in lanes)
+            held = [
+                lane for lane, depth in zip(lanes, depths, strict=True) if isinstance(depth, int) and depth
+            ]
+            await self._gateway.commands(("XADD", lane, "*", "id", "-") for lane in held)
 
     async def open_lanes(self, shard: int, lanes: Iterable[Lane]) -> None:
         """Make sure that lanes can be waited for."""
@@ -329,25 +258,6 @@ def _flat(rows: Iterable[Iterable[Any]]) -> list[Argument]:
 
 async def _all(calls: list[Any]) -> list[Any]:
     return list(await asyncio.gather(*calls))
-
-
-def _submissions(placement: Placement, specs: list[TaskSpec], gated: bool) -> Iterable[list[Argument]]:
-    """The arguments of submit.lua or submit_gated.lua, in chunks bounded by count and bytes."""
-    head: tuple[Argument, ...] = (*placement.head, placement.retention_ms) if gated else placement.head
-    stride = 3 if gated else 2
-    args: list[Argument] = []
-    args += head
-    size = 0
-    for spec in specs:
-        if size and (
-            len(args) >= len(head) + stride * MAX_BATCH or size + len(spec.envelope) > MAX_BATCH_BYTES
-        ):
-            yield args
-            args, size = [], 0
-            args += head
-        args += (spec.id, spec.envelope, spec.gates) if gated else (spec.id, spec.envelope)
-        size += len(spec.envelope)
-    yield args
 
 
 _lanes: dict[bytes, Lane] = {}

@@ -10,7 +10,8 @@ from jobbers.core.ids import shard_of
 from jobbers.core.status import Status
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
-from jobbers.store.tasks import MAX_BATCH, chunked
+from jobbers.store.rows import MAX_BATCH
+from jobbers.store.tasks import chunked
 from jobbers.store.wire import Argument
 
 
@@ -102,6 +103,7 @@ class UpkeepStore:
             keys.refill: b"zset",
             keys.limits: b"hash",
             keys.parked: b"hash",
+            keys.queues: b"hash",
             keys.due: b"zset",
             keys.leases: b"zset",
             keys.dead: b"zset",

@@ -28,6 +28,7 @@ TYPES = {
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
     "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
+    "roles": "hash", "queues": "hash", "routes": "hash",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
@@ -54,6 +55,9 @@ LASTING = (
     "workers",
     "keys",
     "audit",
+    "roles",
+    "queues",
+    "routes",
 )
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})

@@ -9,9 +9,10 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from jobbers.core.lanes import Lane, claim_orders
+from jobbers.core.lanes import Lane, claim_orders, only
+from jobbers.core.roles import Role
 from jobbers.errors import StoreError, UnknownOutcome
 from jobbers.settings import Settings
 from jobbers.store.store import Store
@@ -59,8 +60,9 @@ class Claimer:
         *,
         worker: str,
         shard: int,
-        queues: Sequence[str],
+        role: Role,
         slots: Slots,
+        live: bool = False,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -69,7 +71,12 @@ class Claimer:
         self._worker = worker
         self._shard = shard
         self._slots = slots
-        self._all_orders = claim_orders(queues)
+        self._live = live
+        self._role = role
+        self._next: Role | None = None
+        self._changed = asyncio.Event()
+        self._waiting: asyncio.Future[Lane | None] | None = None
+        self._all_orders = _orders(role)
         self._lanes: list[Lane] = self._all_orders[0]
         self._used: set[Lane] = set()
         self._orders: Iterator[list[Lane]] = iter(())
@@ -84,6 +91,16 @@ class Claimer:
     def stop(self) -> None:
         """Claim nothing any more."""
         self._stopping.set()
+        self._changed.set()
+
+    def serve(self, role: Role) -> None:
+        """Claim from the queues of this role from the next claim on; for claimers that are ``live``. It may have none."""
+        if role.same(self._next or self._role):
+            return
+        self._next = role
+        self._changed.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def run(self) -> None:
         """Claim until :meth:`stop`. A claim in flight is always waited for, so nothing that it took is forgotten."""
@@ -92,6 +109,12 @@ class Claimer:
             await self._slots.some()
             if self._finisher.backlog > MAX_BACKLOG:
                 await asyncio.sleep(FIRST_PAUSE)
+                continue
+            if self._next is not None:
+                await self._turn_to(self._next)
+                continue  # it may have changed again meanwhile
+            if not self._lanes:
+                await self._without_queues()
                 continue
             await self._look_for_new_lanes()
             wanted = self._slots.take(self._batch)
@@ -107,6 +130,29 @@ class Claimer:
                 await self._wait(found=took > 0)
                 self.idle = False
 
+    async def _turn_to(self, role: Role) -> None:
+        """Wait for what comes to other queues. The old connection goes first: the server must not ring here any more for
+        what only others claim."""
+        self._next = None
+        self._changed.clear()
+        before, used = self._lanes, self._used
+        self._role = role
+        self._all_orders = _orders(role)
+        self._lanes = self._all_orders[0]
+        self._used = used.intersection(self._lanes)
+        self._arrange()
+        if before:
+            with contextlib.suppress(StoreError):
+                await self._store.tasks.end_wait(self._shard, before, used - self._used)
+        self._look_again = 0.0
+        self._spurious = 0
+        await self._open_lanes()
+
+    async def _without_queues(self) -> None:
+        self.idle = True
+        await self._changed.wait()
+        self.idle = False
+
     async def _look_for_new_lanes(self) -> None:
         """Of the ten lanes of a queue most are never used: asking only those that were halves the cost of small claims."""
         now = time.monotonic()
@@ -120,8 +166,10 @@ class Claimer:
         fresh = lanes.intersection(self._lanes) - self._used
         if fresh:
             self._used |= fresh
-            orders = [[lane for lane in order if lane in self._used] for order in self._all_orders]
-            self._orders = itertools.cycle(orders)
+            self._arrange()
+
+    def _arrange(self) -> None:
+        self._orders = itertools.cycle(only(self._all_orders, self._used))
 
     def _give_back(self, places: int) -> int:
         self._slots.give(places)
@@ -197,7 +245,7 @@ class Claimer:
         self._spurious = 0 if found else self._spurious
         seconds = self._settings.poll_interval * random.uniform(0.75, 1.25)
         try:
-            woken = await self._store.tasks.wait_ready(self._shard, self._lanes, seconds)
+            woken = await self._ready(seconds)
         except ReplyError as error:
             if error.word == "NOGROUP":
                 await self._open_lanes()
@@ -213,13 +261,38 @@ class Claimer:
             self._use({woken})
         self._spurious = self._spurious + 1 if woken else 0
         if self._spurious > 2:
-            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._spurious - 3)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._spurious - 3))):
+                    await self._changed.wait()
+
+    async def _ready(self, seconds: float) -> Lane | None:
+        """The lane that rang, if one did. A claimer that is live stops waiting when it is to serve other queues."""
+        wait = self._store.tasks.wait_ready(self._shard, self._lanes, seconds)
+        if not self._live:
+            return await wait
+        if self._changed.is_set():
+            wait.close()
+            return None
+        self._waiting = asyncio.ensure_future(wait)
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._changed.is_set() or (task is not None and task.cancelling()):
+                raise
+            return None
+        finally:
+            self._waiting = None
 
     async def _open_lanes(self) -> None:
-        while not self._stopping.is_set():
+        while self._lanes and not self._stopping.is_set():
             try:
                 await self._store.tasks.open_lanes(self._shard, self._lanes)
                 return
             except StoreError as error:
                 log.warning("cannot open the lanes: %s", error)
                 await asyncio.sleep(LONGEST_PAUSE)
+
+
+def _orders(role: Role) -> list[list[Lane]]:
+    return claim_orders(role.queues, strict=role.strict)

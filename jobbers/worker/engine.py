@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobbers.app import Jobbers
 from jobbers.core.events import LeaseLost
 from jobbers.core.fault_points import parse_fault_points
-from jobbers.core.policy import Execution as Where
+from jobbers.core.roles import Role
 from jobbers.store.inbox import Inbox
 from jobbers.store.renewal import Renewal
 from jobbers.store.store import Store
@@ -28,10 +28,10 @@ from jobbers.worker.executors import Executors
 from jobbers.worker.fault_points import install_fault_points
 from jobbers.worker.finisher import Finisher
 from jobbers.worker.heartbeats import Heartbeats
+from jobbers.worker.intakes import Intake, intakes
 from jobbers.worker.keeper import Keeper
 from jobbers.worker.runner import Runner
 from jobbers.worker.shutdown import hurried, wind_down
-from jobbers.worker.slots import Slots
 
 log = logging.getLogger("jobbers.worker")
 
@@ -49,8 +49,16 @@ class Engine:
     """Claimers feed the runner, the runner feeds the finisher; keeper, heartbeats, caretaker and inbox stand by."""
 
     def __init__(
-        self, app: Jobbers, store: Store, worker: str, queues: Sequence[str], capacity: Capacity
+        self,
+        app: Jobbers,
+        store: Store,
+        worker: str,
+        role: Role,
+        capacity: Capacity,
+        *,
+        on_roles: Callable[[], None] | None = None,
     ) -> None:
+        """``on_roles`` is called when a role may have changed; with it, :meth:`serve` may be called."""
         settings = app.settings
         self._store = store
         self._settings = settings
@@ -80,22 +88,14 @@ class Engine:
             Measure(store, app.events),
         ]
         self._caretaker = Caretaker(store, worker, duties, settings.lease)
-        self.claimers = [
-            Claimer(
-                store,
-                settings,
-                self.runner,
-                self.finisher,
-                worker=worker,
-                shard=shard,
-                queues=names,
-                slots=slots,
-            )
-            for names, slots in _intakes(app, queues, capacity)
-            for shard in range(len(store.shards))
-        ]
+        self._on_roles = on_roles
+        self._intakes = intakes(app, capacity.concurrency, capacity.processes)
+        self._of_intakes = [self._claimers(role, intake) for intake in self._intakes]
+        self.claimers = [claimer for claimers in self._of_intakes for claimer in claimers]
         self._bells = {keys.bell: shard for shard, keys in enumerate(store.shards)}
-        self._inbox = Inbox(store.connector, [self._control_channel, *self._bells], self._heard)
+        self._roles_channel = store.keys.roles
+        channels = [self._control_channel, *self._bells, *([self._roles_channel] if on_roles else [])]
+        self._inbox = Inbox(store.connector, channels, self._heard)
         self._background: list[asyncio.Task[None]] = []
         self._claiming: list[asyncio.Task[None]] = []
 
@@ -115,6 +115,32 @@ class Engine:
         self._claiming = [
             asyncio.create_task(claimer.run(), name="jobbers-claimer") for claimer in self.claimers
         ]
+
+    def _claimers(self, role: Role, intake: Intake) -> list[Claimer]:
+        """Who fills the slots of an intake, one for each shard; nobody if there will never be a queue for them."""
+        mine, live = intake.part(role, self._intakes), self._on_roles is not None
+        if not mine.queues and not live:
+            return []
+        return [
+            Claimer(
+                self._store,
+                self._settings,
+                self.runner,
+                self.finisher,
+                worker=self._worker,
+                shard=shard,
+                role=mine,
+                slots=intake.slots,
+                live=live,
+            )
+            for shard in range(len(self._store.shards))
+        ]
+
+    def serve(self, role: Role) -> None:
+        """Claim from the queues of this role from now on; what runs goes on."""
+        for intake, claimers in zip(self._intakes, self._of_intakes, strict=True):
+            for claimer in claimers:
+                claimer.serve(intake.part(role, self._intakes))
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
@@ -174,33 +200,8 @@ class Engine:
     def _heard(self, channel: str, message: str) -> None:
         if channel == self._control_channel:
             self._lose(message, None, "cancelled")
+        elif channel == self._roles_channel:
+            if self._on_roles is not None:
+                self._on_roles()
         else:
             self._caretaker.ring(self._bells[channel])
-
-
-def _intakes(app: Jobbers, queues: Sequence[str], capacity: Capacity) -> list[tuple[list[str], Slots]]:
-    """Which queues share which slots. Queues whose tasks run in processes are claimed by the number of processes, and each
-    queue of a type that is limited per worker by that limit, so that no claimed task waits here."""
-    heavy = {
-        queue
-        for task_type in app.task_types.values()
-        if task_type.policy.execution is Where.PROCESS
-        for queue in task_type.policy.queues
-    }
-    narrow: dict[str, int] = {}
-    for task_type in app.task_types.values():
-        if task_type.policy.per_worker is not None:
-            for queue in task_type.policy.queues:
-                narrow[queue] = min(task_type.policy.per_worker, narrow.get(queue, capacity.concurrency))
-    processes = min(capacity.processes, capacity.concurrency)
-    shared = [queue for queue in queues if queue not in narrow]
-    split = [
-        ([queue for queue in shared if queue not in heavy], capacity.concurrency),
-        ([queue for queue in shared if queue in heavy], processes),
-        *(
-            ([queue], min(narrow[queue], processes if queue in heavy else capacity.concurrency))
-            for queue in queues
-            if queue in narrow
-        ),
-    ]
-    return [(names, Slots(places)) for names, places in split if names]

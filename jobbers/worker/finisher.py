@@ -15,17 +15,9 @@ from jobbers.core.events import Dispatcher, FinishRefused
 from jobbers.core.status import Event
 from jobbers.core.task import Claimed
 from jobbers.errors import OutOfMemory, StoreError
+from jobbers.store.rows import MAX_BATCH, Failure, Postponement, Retrial, Skipping, Success, Succession
 from jobbers.store.store import Store
-from jobbers.store.tasks import (
-    MAX_BATCH,
-    Failure,
-    Postponement,
-    Retrial,
-    Skipping,
-    Success,
-    Succession,
-    chunked,
-)
+from jobbers.store.tasks import chunked
 from jobbers.worker.execution import Execution
 from jobbers.worker.report import bounded
 

@@ -15,10 +15,12 @@ from jobbers.app import Jobbers
 from jobbers.core.durability import risks
 from jobbers.core.events import WorkerPulse, WorkerStarted, WorkerStopped
 from jobbers.core.names import check_name
+from jobbers.core.roles import Role
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.engine import Capacity, Engine
 from jobbers.worker.identity import Identity, identify, known_dead
+from jobbers.worker.roles import RoleWatch
 from jobbers.worker.shutdown import exit_without, hurried
 
 log = logging.getLogger("jobbers.worker")
@@ -32,7 +34,8 @@ FLUSH_SECONDS = 3.0
 class Worker:
     """Claims tasks of some queues and runs them.
 
-    ``queues`` or the queues of a ``role``; by default those of the app's task types. ``concurrency`` bounds the tasks
+    ``queues`` or the queues of a ``role``, which may change while it works; by default those of the app's task types. A
+    role that is not defined (yet) is waited for. ``concurrency`` bounds the tasks
     on the loop and in threads, ``cpu_processes`` (by default one a processor) those of types with ``process=True``; a
     queue that such a type names is claimed by that bound alone. ``threads`` bounds plain functions and is
     ``concurrency`` by default. With ``burst`` the worker ends when nothing is ready, running or due.
@@ -55,9 +58,11 @@ class Worker:
         if queues is not None and role is not None:
             raise ConfigError("give queues or a role, not both")
         self.app = app
-        self.queues = [check_name(queue, "the queue") for queue in queues or app.queues_of(role)]
-        if not self.queues:
+        if queues is not None and not queues:
             raise ConfigError("a worker needs at least one queue")
+        self._role = None if role is None else check_name(role, "the role")
+        fixed = [] if role is not None else queues or app.queues_of()
+        self._serves = Role({check_name(queue, "the queue"): 1 for queue in fixed})
         self.capacity = Capacity(
             concurrency=_at_least_one(concurrency, "concurrency"),
             threads=_at_least_one(concurrency if threads is None else threads, "threads"),
@@ -68,9 +73,14 @@ class Worker:
         self.identity: Identity = identify(name)
         self.ready = asyncio.Event()
         self._burst = burst
-        self._role = role
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._moved = asyncio.Event()
+
+    @property
+    def queues(self) -> list[str]:
+        """What it serves at the moment."""
+        return list(self._serves.queues)
 
     def stop(self) -> None:
         """Begin to shut down; a second call ends at once, putting running tasks back. Call it on the worker's loop."""
@@ -155,35 +165,59 @@ class Worker:
 
     async def _serve(self, store: Store) -> int:
         """Work and wind down; returns how many functions do not let themselves be ended."""
-        engine = Engine(self.app, store, self.identity.id, self.queues, self.capacity)
-        presence = asyncio.create_task(self._presence(store, engine), name="jobbers-presence")
+        watch = None if self._role is None else RoleWatch(self.app, store, self._role)
+        if watch is not None:
+            self._serves = await watch.first()
+        engine = Engine(
+            self.app,
+            store,
+            self.identity.id,
+            self._serves,
+            self.capacity,
+            on_roles=None if watch is None else watch.ring,
+        )
+        parts = [asyncio.create_task(self._presence(store, engine), name="jobbers-presence")]
         try:
             engine.start()
-            log.info("worker %s serves %s", self.identity.id, ", ".join(self.queues))
+            if watch is not None:
+                following = watch.run(lambda role: self._follow(engine, role))
+                parts.append(asyncio.create_task(following, name="jobbers-role"))
+            log.info("worker %s serves %s", self.identity.id, str(self._serves) or "nothing yet")
             if (tell := self.app.events.tell) is not None:
                 tell(WorkerStarted(self.identity.id, tuple(self.queues), self.capacity.concurrency))
             self.ready.set()
-            await self._until_stopped(store, engine, presence)
+            await self._until_stopped(store, engine, parts)
             await engine.wind_down(self._hurry)
             with contextlib.suppress(StoreError):
                 await hurried(store.control.leave([self.identity.id]), self._hurry)
         finally:
-            presence.cancel()
-            await asyncio.gather(presence, return_exceptions=True)
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
             await engine.close()
         log.info("worker %s has ended", self.identity.id)
         if (tell := self.app.events.tell) is not None:
             tell(WorkerStopped(self.identity.id))
         return engine.unending
 
+    def _follow(self, engine: Engine, role: Role) -> None:
+        """The role has become another."""
+        self._serves = role
+        engine.serve(role)
+        self._moved.set()
+
     async def _presence(self, store: Store, engine: Engine) -> None:
         """Keep the entry in the roll up to date."""
         started = int(time.time())
+        default = self.app.roles.get(self._role or "")
         while True:
+            self._moved.clear()
             facts: dict[str, str | int | float] = {
                 **self.identity.facts(),
                 "queues": ",".join(self.queues),
                 "role": self._role or "",
+                "role_default": default.stored() if default else "",
+                "type_queues": ",".join(sorted(self.app.type_queues())),
                 "concurrency": self.capacity.concurrency,
                 "running": len(engine.runner.running),
                 "finished": engine.finisher.finished,
@@ -194,22 +228,23 @@ class Worker:
             with contextlib.suppress(StoreError):
                 await store.control.announce(self.identity.id, facts, int(self.app.settings.lease * 6000))
             asleep = time.monotonic()
-            await asyncio.sleep(PRESENCE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PRESENCE_SECONDS):
+                    await self._moved.wait()
+                    continue
             if (tell := self.app.events.tell) is not None:
                 lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
                 tell(
                     WorkerPulse(self.identity.id, len(engine.runner.running), self.capacity.concurrency, lag)
                 )
 
-    async def _until_stopped(self, store: Store, engine: Engine, presence: asyncio.Task[None]) -> None:
+    async def _until_stopped(self, store: Store, engine: Engine, parts: list[asyncio.Task[None]]) -> None:
         """Return when asked to stop, or in a burst when nothing is left. A part that dies takes the worker along."""
         ends: list[asyncio.Task[bool]] = [asyncio.create_task(self._stop.wait())]
         if self._burst:
             ends.append(asyncio.create_task(self._nothing_left(store, engine)))
         try:
-            done, _ = await asyncio.wait(
-                [*ends, presence, *engine.tasks], return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait([*ends, *parts, *engine.tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:

@@ -26,7 +26,15 @@ async def test_queues(api: httpx2.AsyncClient, desk: Desk) -> None:
     await api.post("/tasks", json={"type": "keep", "delay": 60})
     (queue,) = (await api.get("/queues")).json()["queues"]
     assert queue.pop("oldest_seconds") >= 0
-    assert queue == {"name": "default", "depth": 3, "paused": False, "by_priority": {"0": 1, "5": 2}}
+    assert queue == {
+        "name": "default",
+        "depth": 3,
+        "paused": False,
+        "by_priority": {"0": 1, "5": 2},
+        "draining": False,
+        "max_length": None,
+        "when_full": None,
+    }
 
 
 async def test_pause_and_resume(api: httpx2.AsyncClient, desk: Desk) -> None:
@@ -171,6 +179,16 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /queues",
         "POST /queues/{name}/pause",
         "POST /queues/{name}/resume",
+        "POST /queues/{name}/drain",
+        "POST /queues/{name}/purge",
+        "PUT /queues/{name}/limit",
+        "DELETE /queues/{name}/limit",
+        "GET /routes",
+        "PUT /routes/{kind}",
+        "DELETE /routes/{kind}",
+        "GET /roles",
+        "PUT /roles/{role}",
+        "DELETE /roles/{role}",
         "GET /dead-letters",
         "GET /dead-letters/groups",
         "POST /dead-letters/requeue",

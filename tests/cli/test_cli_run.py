@@ -93,7 +93,7 @@ def test_queues_and_roles_of_a_worker(process, desk, shop: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--role=nobody"], "there is no role 'nobody' in this app (it has: post)"),
+        (["--role=no body"], "the role 'no body' is not a legal name"),
         (["--role=post", "--queues=a"], "give queues or a role, not both"),
         (["--queues=a b"], "is not a legal name"),
         (["--concurrency=0"], "--concurrency"),

@@ -398,6 +398,28 @@ async def _requeue(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     assert scene.effects.count("start") == 1
 
 
+@script("purge")
+async def _purge(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    await scene.map("note", range(5), queue="heavy")
+    await scene.map("note", range(5), queue="heavy", delay=60)
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("purge", fate)
+        assert await (await app.inspector()).purge("heavy") == 10
+        assert rule.hits
+
+
+@script("make_room")
+async def _make_room(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    tasks = await scene.map("note", range(5), queue="heavy")
+    async with _client(scene, proxy) as app:
+        rule = proxy.script("make_room", fate)
+        await (await app.inspector()).limit("heavy", 2, "drop_oldest")
+        assert rule.hits
+    assert [await task.status() for task in tasks] == [FAILED] * 3 + [Status.QUEUED] * 2
+    await scene.worker()
+    assert await scene.final(tasks[3:]) == {SUCCEEDED: 2}
+
+
 @script("essential")
 async def _essential(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     """With it workers enter the roll, hold the guard of the duties, and open lanes."""

@@ -50,7 +50,7 @@ router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute, respon
     status_code=201,
     response_model=Submitted,
     responses={
-        **documented(400, 413, 415, 507),
+        **documented(400, 409, 413, 415, 429, 507),
         200: {"model": Submitted, "description": "There was such a task already."},
     },
     openapi_extra=needs(Scope.SUBMIT, by_queue=True),
@@ -78,7 +78,7 @@ async def submit(
     status_code=201,
     response_model=SubmittedBatch,
     responses={
-        **documented(400, 413, 415, 507),
+        **documented(400, 409, 413, 415, 429, 507),
         200: {"model": SubmittedBatch, "description": "There were all these tasks already."},
     },
     openapi_extra=needs(Scope.SUBMIT, by_queue=True),

@@ -1,21 +1,32 @@
-"""``jobbers queues``: list queues, pause and resume them."""
+"""``jobbers queues``: list queues; pause, drain, resume, limit and purge them; send types elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
 
+from jobbers.cli.exit_codes import ExitCode
 from jobbers.cli.lazy import ListGroup, new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, span, table
 from jobbers.cli.running import guarded
+from jobbers.errors import InvalidInput
 from jobbers.store.inspect import QueueInfo
 
-cli = new_cli(cls=ListGroup, help="List queues (also without a command); pause and resume them.")
+cli = new_cli(cls=ListGroup, help="List queues (also without a command); pause, drain, limit and purge them.")
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the queue.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The names of the queues.")]
+
+
+class WhenFull(Enum):
+    """What happens to one task more than a queue may have."""
+
+    REFUSE = "refuse"
+    DROP_OLDEST = "drop_oldest"
 
 
 @cli.command("list")
@@ -23,7 +34,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The names o
 async def list_queues(target: Target, json: Json = False) -> None:
     """List queues and what is ready in them.
 
-    Shown are how many tasks are ready, for how long the oldest has been, and whether the queue is paused.
+    Shown are how many tasks are ready, for how long the oldest has been, and what holds for the queue.
     """
     async with target.open() as app:
         queues = await (await app.inspector()).queues()
@@ -42,26 +53,132 @@ async def pause(names: Names, target: Target, json: Json = False) -> None:
 
     What runs goes on, and tasks can be submitted as before.
     """
-    await _switch(names, target, json, paused=True)
+    await _switch(names, target, "paused", json=json)
+
+
+@cli.command()
+@guarded
+async def drain(names: Names, target: Target, json: Json = False) -> None:
+    """Take nothing more that is submitted to queues, and finish what is there.
+
+    What runs of graphs, retries and schedules put there is still done. 'resume' ends it.
+    """
+    await _switch(names, target, "drained", json=json)
 
 
 @cli.command()
 @guarded
 async def resume(names: Names, target: Target, json: Json = False) -> None:
-    """Give out of queues again."""
-    await _switch(names, target, json, paused=False)
+    """Give out of queues again, and take what is submitted again."""
+    await _switch(names, target, "resumed", json=json)
 
 
-async def _switch(names: list[str], target: Target, json: bool, *, paused: bool) -> None:
-    action = "queues.pause" if paused else "queues.resume"
-    async with target.open(action=action, on=" ".join(names)) as app:
+@cli.command()
+@guarded
+async def limit(
+    name: Name,
+    target: Target,
+    maximum: Annotated[
+        int | None, typer.Option("--max", min=1, help="How many tasks may be ready; left out: any number.")
+    ] = None,
+    when_full: Annotated[
+        WhenFull, typer.Option("--when-full", help="Refuse one more, or make dead letters of the oldest.")
+    ] = WhenFull.REFUSE,
+    reset: Annotated[bool, typer.Option("--reset", help="Let the code say again how many.")] = False,
+    json: Json = False,
+) -> None:
+    """Bound how many tasks may be ready in a queue, whatever the code says."""
+    if reset and maximum is not None:
+        raise InvalidInput("give --max or --reset, not both")
+    async with target.open(action="queues.limit", on=name) as app:
         inspector = await app.inspector()
-        for name in names:
-            await (inspector.pause(name) if paused else inspector.resume(name))
+        if reset:
+            await inspector.unlimit(name)
+        else:
+            await inspector.limit(name, maximum, when_full.value)
     if json:
-        show_json([{"name": name, "paused": paused} for name in names])
+        show_json({"name": name, "max_length": maximum, "when_full": when_full.value if maximum else None})
+    elif maximum is not None:
+        show(f"{name} takes {maximum:,} ready tasks: {when_full.value.replace('_', ' ')} when full")
     else:
-        show(f"{'paused' if paused else 'resumed'} {', '.join(names)}")
+        show(f"{name} is as long as {'the code says' if reset else 'it may become'}")
+
+
+@cli.command()
+@guarded
+async def purge(
+    name: Name,
+    target: Target,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> int:
+    """Cancel everything that waits in a queue: ready and scheduled tasks. What runs goes on."""
+    if not yes and not typer.confirm(f"Cancel everything that waits in {name}?", err=True):
+        say("nothing was cancelled")
+        return ExitCode.NEGATIVE
+    async with target.open(action="queues.purge", on=name) as app:
+        purged = await (await app.inspector()).purge(name)
+    if json:
+        show_json({"name": name, "purged": purged})
+    else:
+        show(f"cancelled {purged:,} tasks of {name}")
+    return ExitCode.OK
+
+
+@cli.command()
+@guarded
+async def route(
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="The name of the task type.")],
+    target: Target,
+    queue: Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="Where its tasks go.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Where the type says.")] = False,
+    json: Json = False,
+) -> None:
+    """Send the tasks of a type to another queue from now on.
+
+    Clients look at most every second. Tasks that were submitted before stay where they are.
+    """
+    if (queue is None) is not reset:
+        raise InvalidInput("give a queue, or --reset")
+    async with target.open(action="queues.route", on=type) as app:
+        inspector = await app.inspector()
+        if queue is None:
+            await inspector.unroute(type)
+        else:
+            await inspector.route(type, queue)
+    if json:
+        show_json({"type": type, "queue": queue})
+    else:
+        show(f"tasks of type {type} go to {queue}" if queue else f"tasks of type {type} go where it says")
+
+
+@cli.command()
+@guarded
+async def routes(target: Target, json: Json = False) -> None:
+    """List the types whose tasks are sent to another queue."""
+    async with target.open() as app:
+        found = await (await app.inspector()).routes()
+    if json:
+        show_json([{"type": kind, "queue": queue} for kind, queue in sorted(found.items())])
+    elif not found:
+        say("all tasks go where their types say")
+    else:
+        console().print(table(["type", "queue"], sorted(found.items())))
+
+
+async def _switch(names: list[str], target: Target, state: str, *, json: bool) -> None:
+    action = {"paused": "pause", "drained": "drain", "resumed": "resume"}[state]
+    async with target.open(action=f"queues.{action}", on=" ".join(names)) as app:
+        inspector = await app.inspector()
+        switch = {"paused": inspector.pause, "drained": inspector.drain, "resumed": inspector.resume}[state]
+        for name in names:
+            await switch(name)
+    if not json:
+        show(f"{state} {', '.join(names)}")
+    elif state == "drained":
+        show_json([{"name": name, "draining": True} for name in names])
+    else:
+        show_json([{"name": name, "paused": state == "paused"} for name in names])
 
 
 def queues_table(queues: Iterable[QueueInfo]) -> Any:
@@ -71,7 +188,7 @@ def queues_table(queues: Iterable[QueueInfo]) -> Any:
             queue.name,
             f"{queue.depth:,}",
             span(queue.oldest_seconds) if queue.depth else "",
-            "paused" if queue.paused else "",
+            _state(queue),
             "  ".join(
                 f"{priority}: {number:,}"
                 for priority, number in sorted(queue.by_priority.items(), reverse=True)
@@ -80,3 +197,12 @@ def queues_table(queues: Iterable[QueueInfo]) -> Any:
         for queue in queues
     )
     return table(["queue", ">ready", ">oldest", "state", "by priority"], rows)
+
+
+def _state(queue: QueueInfo) -> str:
+    words = ["paused"] if queue.paused else []
+    if queue.draining:
+        words.append("draining")
+    if queue.max_length is not None:
+        words.append(f"at most {queue.max_length:,}")
+    return ", ".join(words)

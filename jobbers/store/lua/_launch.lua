@@ -45,6 +45,39 @@ local function particulars(id, envelope, now, deadline, unique, scope, ttl, gate
   return extra
 end
 
+-- How many of the tasks from ARGV[first] on would be made: a call that is sent again must not be refused for what it has done.
+local function new_ones(first, stride, unique, scope)
+  local number = 0
+  for i = first, #ARGV, stride do
+    local there = redis.call('EXISTS', P .. K.task .. ARGV[i]) == 1
+    if not there and not (unique ~= '' and holder_of(unique, scope, ARGV[i])) then
+      number = number + 1
+    end
+  end
+  return number
+end
+
+-- What the rules of a queue say to new tasks, of which each takes `stride` words from ARGV[first] on: why it takes none of
+-- them, or nil and, if its oldest make room, how long it may be.
+local function rules_of_queue(lane, first, stride, unique, scope, delayed)
+  local queue = string.sub(lane, 1, -3)
+  local rules = redis.pcall('HMGET', P .. K.queues, 'drain:' .. queue, 'live:' .. queue, 'code:' .. queue)
+  if not (rules[1] or rules[2] or rules[3]) then
+    return nil
+  end
+  local limit, policy = string.match(rules[2] or rules[3] or '', '^(%d+) (%l+)')
+  limit = delayed and 0 or tonumber(limit) or 0
+  if rules[1] and new_ones(first, stride, unique, scope) > 0 then
+    return 'draining'
+  elseif limit > 0 and policy == 'refuse' then
+    local fresh = new_ones(first, stride, unique, scope)
+    if fresh > 0 and queue_length(queue) + fresh > limit then
+      return 'full'
+    end
+  end
+  return nil, limit > 0 and policy == 'drop' and limit
+end
+
 -- Create a run and all its tasks out of the arguments from `first` to `last`, in the order of `launch`. Returns 1, or 0 when it
 -- was there.
 local function launch_run(first, last)

@@ -54,6 +54,16 @@ local function enqueue(lane, id)
   return entry
 end
 
+-- How many tasks are ready in a queue, of all priorities.
+local function queue_length(queue)
+  local length = 0
+  for priority = 0, 9 do
+    local depth = redis.pcall('XLEN', P .. K.lane .. queue .. ':' .. priority)
+    length = length + (tonumber(depth) or 0)
+  end
+  return length
+end
+
 -- Enter a task into the due set; ring the promoter when nothing is due earlier.
 local function schedule(id, at)
   redis.call('ZADD', P .. K.due, whole(at), id)

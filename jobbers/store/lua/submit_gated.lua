@@ -55,6 +55,10 @@ local function make_room(id, gates)
   end
 end
 
+local refused, limit = rules_of_queue(lane, 10, 3, unique, scope, due > now)
+if refused then
+  return {refused}
+end
 local full = refusal()
 if full then
   return {'', full}
@@ -85,4 +89,7 @@ for i = 10, #ARGV, 3 do
 end
 remember(recent)
 keep_counts(tally, now)
+if limit and queue_length(string.sub(lane, 1, -3)) > limit then
+  held[#held + 1] = 'over'
+end
 return held

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobbers.settings import Settings
+from jobbers.store.rows import MAX_BATCH
 from jobbers.store.store import Store
-from jobbers.store.tasks import MAX_BATCH
 
 
 class Promote:

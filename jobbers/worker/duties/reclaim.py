@@ -7,8 +7,8 @@ import logging
 from jobbers.core.events import Dispatcher, TaskReclaimed
 from jobbers.core.status import Status
 from jobbers.settings import Settings
+from jobbers.store.rows import MAX_BATCH
 from jobbers.store.store import Store
-from jobbers.store.tasks import MAX_BATCH
 
 log = logging.getLogger("jobbers.worker")
 

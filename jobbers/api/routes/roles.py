@@ -1,0 +1,61 @@
+"""Roles: who serves what, and live changes of that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AfterValidator
+
+from jobbers.api import deps
+from jobbers.api.callers import needs
+from jobbers.api.errors import documented
+from jobbers.api.role_views import RoleList, RoleWanted, RoleWritten
+from jobbers.api.route import ApiRoute
+from jobbers.core.access import Scope
+from jobbers.core.names import check_name
+
+router = APIRouter(prefix="/roles", tags=["roles"], route_class=ApiRoute)
+
+
+def _name(value: str) -> str:
+    return check_name(value, "the role")
+
+
+RoleName = Annotated[str, AfterValidator(_name), Path(description="Name of a role.", examples=["mail"])]
+Force = Annotated[bool, Query(description="Also when that leaves a queue with work unserved.")]
+
+
+@router.get("", response_model=RoleList, openapi_extra=needs(Scope.READ))
+async def roles(app: deps.TheApp) -> RoleList:
+    """All roles with their queues and workers, and the queues that nobody serves although they have work."""
+    return RoleList.model_validate(await (await app.live_roles()).report())
+
+
+@router.put(
+    "/{role}",
+    response_model=RoleWritten,
+    responses=documented(400, 409, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def set_role(app: deps.TheApp, role: RoleName, body: RoleWanted) -> RoleWritten:
+    """Give a role these queues from now on: its workers follow within a second, and what they run goes on.
+
+    Refused with `conflict` when a queue with work would be left unserved, unless `force` is true.
+    """
+    made = await (await app.live_roles()).set(role, body.queues, strict=body.strict, force=body.force)
+    return RoleWritten(name=role, queues=dict(made.queues), strict=made.strict)
+
+
+@router.delete(
+    "/{role}",
+    response_model=RoleWritten,
+    responses=documented(404, 409, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def reset_role(app: deps.TheApp, role: RoleName, force: Force = False) -> RoleWritten:
+    """Let the code say again which queues a role has. Refused like the change itself."""
+    made = await (await app.live_roles()).reset(role, force=force)
+    return RoleWritten(
+        name=role, queues=dict(made.queues) if made else None, strict=made.strict if made else None
+    )
