@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobbers.app import Jobbers
     from jobbers.client import new_id
-    from jobbers.context import AttemptOver, CurrentTask, current_task
+    from jobbers.context import AttemptOver, CurrentBatch, CurrentTask, current_batch, current_task
+    from jobbers.core.batch import Batch
     from jobbers.core.limits import Fair, Limit, Rate
     from jobbers.core.policy import Retry, Unique
     from jobbers.core.results import Results
@@ -31,8 +32,10 @@ __version__ = "0.1.0"
 __all__ = [
     "AttemptError",
     "AttemptOver",
+    "Batch",
     "BlobStore",
     "Call",
+    "CurrentBatch",
     "CurrentTask",
     "Dag",
     "Fail",
@@ -69,6 +72,7 @@ __all__ = [
     "Unique",
     "WaitTimeout",
     "chain",
+    "current_batch",
     "current_task",
     "group",
     "new_id",
@@ -80,8 +84,10 @@ __all__ = [
 _HOMES = {
     "AttemptError": "jobbers.core.task",
     "AttemptOver": "jobbers.context",
+    "Batch": "jobbers.core.batch",
     "BlobStore": "jobbers.store.blobs",
     "Call": "jobbers.middleware",
+    "CurrentBatch": "jobbers.context",
     "CurrentTask": "jobbers.context",
     "Dag": "jobbers.flow",
     "Flow": "jobbers.flow",
@@ -121,6 +127,7 @@ _HOMES = {
     "TaskType": "jobbers.task_type",
     "Unique": "jobbers.core.policy",
     "WaitTimeout": "jobbers.errors",
+    "current_batch": "jobbers.context",
     "current_task": "jobbers.context",
     "new_id": "jobbers.client",
 }

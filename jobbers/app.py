@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from jobbers.access import Access
+from jobbers.batch_types import BatchDecorator, BatchOptions
+from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
@@ -109,6 +111,8 @@ class Jobbers(Access):
         fair_by: Key | Fair | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> Decorator: ...
+    @overload
+    def task(self, *, batch: Batch, **options: Unpack[BatchOptions]) -> BatchDecorator: ...
     def task(self, *function: Any, **options: Any) -> Any:
         """Make a task type of an async or a plain function; ``@app.task`` or ``@app.task(...)``.
 
@@ -127,6 +131,7 @@ class Jobbers(Access):
           ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
         * ``limits``, ``rates``: how many may run at a time or start in a time, each a :class:`Limit` or :class:`Rate`.
         * ``fair_by``: a parameter (or a :class:`Fair`) over whose values claims take turns.
+        * ``batch``: a :class:`Batch`; the function takes a list of what single tasks carry, see ``docs/batches.md``.
         * ``extras``: options of your own middleware.
 
         Raises :class:`ConfigError` for a name that is taken, :class:`InvalidInput` for a policy that makes no sense.
@@ -155,6 +160,7 @@ class Jobbers(Access):
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
+        batch: Batch | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> TaskType[Any, Any]:
         chosen = str(name or getattr(function, "__name__", ""))
@@ -176,6 +182,7 @@ class Jobbers(Access):
             or self.settings.failed_retention_ms,
             telemetry=parse_granularity(telemetry),
             per_worker=per_worker(limits),
+            batch=batch,
         )
         task_type: TaskType[Any, Any] = TaskType(
             function, chosen, policy, self.client, self.settings.max_payload, dict(extras or {})

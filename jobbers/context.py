@@ -1,9 +1,9 @@
-"""What a running task can reach: :func:`current_task`."""
+"""What a running task can reach: :func:`current_task`, and :func:`current_batch` where it is one of many."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -136,12 +136,56 @@ class CurrentTask:
         return f"<CurrentTask {self.type} {self.id} attempt {self.attempt}>"
 
 
+class CurrentBatch(CurrentTask):
+    """The tasks that one call of their function takes together, in the order of their items.
+
+    What is said of one task (:attr:`id`, :attr:`attempt`, :attr:`headers` and so on) is said of the first: middleware,
+    which is around the call of a batch, gets this in the place of a task. :attr:`over` is only set with the whole batch;
+    a task of it that was cancelled or lost meanwhile has its own :attr:`over` set, and its result will be dropped.
+    """
+
+    __slots__ = ("tasks",)
+
+    def __init__(self, tasks: Sequence[CurrentTask]) -> None:
+        super().__init__(tasks[0].claimed, tasks[0].worker, tasks[0].headers)
+        self.tasks = tasks
+
+    @property
+    def ids(self) -> list[str]:
+        """The tasks' ULIDs."""
+        return [task.id for task in self.tasks]
+
+    def heartbeat(self, step: str = "", progress: float | None = None) -> _Done:
+        """Like :meth:`CurrentTask.heartbeat`, for all tasks of the batch that are not over."""
+        super().heartbeat(step, progress)
+        for task in self.tasks:
+            if not task.over:
+                task.heartbeat(step, progress)
+        return _DONE
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __repr__(self) -> str:
+        return f"<CurrentBatch {self.type} of {len(self.tasks)}>"
+
+
 running_task: ContextVar[CurrentTask | None] = ContextVar("running_task", default=None)
 
 
 def current_task() -> CurrentTask:
-    """The task that is running here. Raises :class:`JobbersError` outside of a task."""
+    """The task that is running here. Raises :class:`JobbersError` outside of a task, and in a batch, which has many."""
     task = running_task.get()
     if task is None:
         raise JobbersError("current_task() was called outside of a running task")
+    if isinstance(task, CurrentBatch):
+        raise JobbersError(f"current_task() was called in a batch of {len(task)}: use current_batch().tasks")
     return task
+
+
+def current_batch() -> CurrentBatch:
+    """The batch that is running here. Raises :class:`JobbersError` outside of one."""
+    batch = running_task.get()
+    if not isinstance(batch, CurrentBatch):
+        raise JobbersError("current_batch() was called outside of a running batch: is it a task with batch=?")
+    return batch

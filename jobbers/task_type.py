@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from jobbers.client import Client, place
+from jobbers.core.batch_signature import BatchSignature
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.ids import check_id
 from jobbers.core.limits import NO_GATES, Gates
@@ -184,7 +185,7 @@ class TaskType(Generic[P, R]):
         self.outbound: Outbound | None = None
         self.gates = NO_GATES
         self.gates_of_queues: Mapping[str, Gates] = {}
-        self.signature = Signature(function, name)
+        self.signature = (Signature if policy.batch is None else BatchSignature)(function, name)
         self._defaults = Options(
             Placement(
                 name,

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jobbers.core.durations import seconds_of
 from jobbers.errors import InvalidInput
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?")
 
 
 def duration(text: str, option: str) -> float:
     """Seconds, written as 90, 1.5, 500ms, 10s, 5m, 2h or 1d."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise InvalidInput(f"{option} {text!r} is no duration: write seconds, or 500ms, 10s, 5m, 2h, 1d")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+    return seconds_of(text, option)
 
 
 def optional_duration(text: str | None, option: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 
 from jobbers.errors import InvalidInput
@@ -11,6 +12,17 @@ Duration = float | timedelta
 """A number of seconds, or a timedelta."""
 
 _MAX_SECONDS = 100 * 365 * 86_400
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_TEXT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?")
+
+
+def seconds_of(text: str, what: str) -> float:
+    """Seconds, written as 90, 1.5, 500ms, 10s, 5m, 2h or 1d. ``what`` names it in the error. Raises
+    :class:`InvalidInput`."""
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(f"{what} {text[:50]!r} is no duration: write seconds, or 500ms, 10s, 5m, 2h, 1d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
 
 
 def to_ms(value: Duration, what: str) -> int:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity
 from jobbers.core.names import check_name
 from jobbers.core.signals import Signal
 from jobbers.core.spread import Spread
-from jobbers.errors import InvalidInput
+from jobbers.errors import ConfigError, InvalidInput
 
 Backoff = Literal["fixed", "linear", "exponential"]
 ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
@@ -138,6 +139,7 @@ class Policy:
     ``timeout_ms`` bounds one execution, ``heartbeat_ms`` the silence between two heartbeats, ``deadline_ms`` the time
     from submission to start; ``slow_ms`` is when a healthy execution begins to count as slow.
     Without a ``spread`` over several queues all tasks go to ``queue``, which is else the first of them.
+    With a ``batch`` the function takes many tasks at once; timeout and heartbeat are then those of the batch.
     ``per_worker`` bounds its executions in one worker. ``retention_ms`` and ``failed_retention_ms`` say how long records of
     succeeded (or cancelled) and failed tasks stay.
     """
@@ -156,6 +158,7 @@ class Policy:
     spread: Spread | None = None
     telemetry: Granularity = AUTO
     per_worker: int | None = None
+    batch: Batch | None = None
 
     @property
     def queues(self) -> Sequence[str]:
@@ -165,6 +168,16 @@ class Policy:
     def __post_init__(self) -> None:
         check_name(self.queue, "the queue")
         check_priority(self.priority)
+        if self.batch is not None:
+            self._check_batch(self.batch)
+
+    def _check_batch(self, batch: Batch) -> None:
+        if self.execution is Execution.PROCESS:
+            raise ConfigError(
+                "batch= is for functions on the event loop and in threads: leave process=True out"
+            )
+        if self.heartbeat_ms is not None and self.heartbeat_ms <= batch.linger_seconds * 1000:
+            raise ConfigError("the linger of a batch must be shorter than the heartbeat of its tasks")
 
 
 def check_priority(value: object) -> int:

@@ -98,6 +98,9 @@ class Signature:
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
+        return self._annotated()
+
+    def _annotated(self) -> dict[str, Any]:
         try:
             return get_type_hints(self._function, include_extras=True)
         except NameError as error:

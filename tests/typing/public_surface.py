@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 from jobbers import (
+    Batch,
     Dag,
     Flow,
     Jobbers,
@@ -20,6 +21,7 @@ from jobbers import (
     TaskHandle,
     TaskType,
     chain,
+    current_batch,
     current_task,
     group,
 )
@@ -46,6 +48,32 @@ async def with_options(user_id: int, *, urgent: bool = False) -> list[int]:
 @app.task(process=True)
 def heavy(text: str) -> bytes:
     return text.encode()
+
+
+@app.task(batch=Batch(size=100, linger="50ms"), retry=3)
+async def store_events(events: list[int]) -> list[str | Exception]:
+    assert_type(current_batch().ids, list[str])
+    return [str(event) if event else ValueError("no event") for event in events]
+
+
+@app.task(batch=Batch())
+async def lengths(texts: list[str]) -> list[int]:
+    return [len(text) for text in texts]
+
+
+@app.task(batch=Batch(by=len), queue="mail")
+def print_all(texts: list[str]) -> None:
+    print(*texts)  # noqa: T201
+
+
+async def batches() -> None:
+    assert_type(await store_events.submit(7), TaskHandle[str])
+    assert_type(await store_events.map([1, 2, 3]), list[TaskHandle[str]])
+    assert_type(await lengths.submit("seven"), TaskHandle[int])
+    assert_type(await print_all.options(delay=5).submit("later"), TaskHandle[None])
+    await store_events.submit([7])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await store_events.map(["7"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    app.task(batch=Batch(), prioritty=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
 async def submit() -> None:
