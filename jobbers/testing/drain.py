@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from jobbers.app import Jobbers
-from jobbers.context import CurrentTask
+from jobbers.context import CurrentBatch, CurrentTask
 from jobbers.errors import WaitTimeout
 from jobbers.middleware import Call
 from jobbers.store.inbox import Inbox
@@ -43,7 +43,8 @@ class Errors:
             try:
                 return await call(task, args, kwargs)
             except Exception as error:
-                self.by_task[task.id] = error
+                for one in task.tasks if isinstance(task, CurrentBatch) else [task]:
+                    self.by_task[one.id] = error
                 raise
 
         return watched

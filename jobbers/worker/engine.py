@@ -162,6 +162,7 @@ class Engine:
             if not claimer.claiming:
                 task.cancel()
         await hurried(asyncio.gather(*self._claiming, return_exceptions=True), hurry)
+        self.runner.batches.release()
         await wind_down(self.runner.running, self._settings.grace, hurry)
         for execution in self.runner.running:
             self.finisher.release(execution.shard, execution.claimed.id, execution.claimed.owner)

@@ -28,11 +28,13 @@ class Execution:
 
     ``confirmed`` is when the call was sent by which the server last confirmed its lease; ``shown`` whether its first
     heartbeat was sent. ``before`` has results of the task that it follows in the same place. ``outcome`` and ``error`` are
-    what it came to, for those who listen to events.
+    what it came to, for those who listen to events. An asyncio task that is cancelled before its first step never runs, not
+    even what settles it: so what is ended before it has ``begun`` is told then.
     """
 
     __slots__ = (
         "before",
+        "begun",
         "claimed",
         "confirmed",
         "context",
@@ -56,7 +58,7 @@ class Execution:
         self.slots = slots
         self.shard = shard
         self.started = self.confirmed = context.beaten_at
-        self.shown = False
+        self.shown = self.begun = False
         self.before: Mapping[str, bytes] | None = None
         self.ending: Ending | None = None
         self.outcome = Outcome.LOST
@@ -68,8 +70,14 @@ class Execution:
         if self.ending is None:
             self.ending = ending
             self.context.over = True
-            if self.task is not None:
+            if self.task is not None and self.begun:
                 self.task.cancel()
+
+    def begin(self) -> None:
+        """The asyncio task has made its first step. Raises :class:`asyncio.CancelledError` if it was ended before."""
+        self.begun = True
+        if self.ending is not None:
+            raise asyncio.CancelledError
 
 
 Running = dict[Execution, None]

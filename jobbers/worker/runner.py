@@ -25,6 +25,7 @@ from jobbers.middleware import Call
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.store import Store
 from jobbers.task_type import TaskType
+from jobbers.worker.batches import Batches, Item
 from jobbers.worker.execution import Ending, Execution, Running
 from jobbers.worker.executors import Executors, packed_result
 from jobbers.worker.finisher import Finisher
@@ -49,6 +50,7 @@ class Runner:
         self._run_tasks = RunTasks(store, app.blobs)
         self._worker = worker
         self._finisher = finisher
+        self.batches = Batches(self, self._run_tasks, finisher, app.events)
         self._offload_above = app.settings.offload_above
         self._loop = asyncio.get_running_loop()
         self.running: Running = {}
@@ -70,7 +72,8 @@ class Runner:
         leased_at: float | None = None,
         before: Mapping[str, bytes] | None = None,
     ) -> asyncio.Task[None] | None:
-        """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here.
+        """Begin one execution; it gives its place in ``slots`` back when it ends. ``None``: it cannot run here, or waits
+        for others of its batch.
 
         ``leased_at`` is when its claim was sent (monotonic seconds): its lease cannot have begun earlier. ``before`` has
         encoded results by the task that returned them, which need not be read again.
@@ -95,12 +98,15 @@ class Runner:
             slots.give(1)
             return None
         context = CurrentTask(claimed, self._worker, envelope.headers)
-        execution = Execution(claimed, task_type, context, slots, shard)
+        batched = task_type.policy.batch is not None and not claimed.type.startswith(MAP_TYPE)
+        execution = (Item if batched else Execution)(claimed, task_type, context, slots, shard)
         if leased_at is not None:
             execution.confirmed = leased_at
         self.running[execution] = None
         referring = envelope if in_run else None
         execution.before = before
+        if isinstance(execution, Item):
+            return self.batches.take(execution, call, args, kwargs, referring)
         execution.task = self._loop.create_task(self._execute(execution, call, args, kwargs, referring))
         return execution.task
 
@@ -118,24 +124,25 @@ class Runner:
         if (tell := self._events.tell) is not None:
             tell(started(execution))
         try:
+            execution.begin()
             value = await self._called(execution, call, args, kwargs, referring)
             if value is SUSPENDED:
                 execution.outcome = Outcome.SUSPENDED
                 return
-            packed = self._encoded(value)
-            blob = None if len(packed) <= self._offload_above else await self._offload(packed)
+            packed = self.encoded(value)
+            blob = await self.offload(packed) if self.is_large(packed) else None
         except asyncio.CancelledError as error:
-            self._ended(execution, error)
+            self.ended(execution, error)
         except (Exception, SystemExit) as error:  # sys.exit() ends the task that calls it, not its neighbours
             if execution.ending is None:
                 self._settle(execution, error)
             else:  # its answer to being cancelled
-                self._ended(execution, error)
+                self.ended(execution, error)
         except BaseException as error:
             self._settle(execution, error)
             raise
         else:
-            makes_way = self._succeed(execution, packed, blob, referring)
+            makes_way = self.succeed(execution, packed, blob, referring)
         finally:
             execution.context.over = True
             self.running.pop(execution, None)
@@ -168,7 +175,7 @@ class Runner:
             return SUSPENDED
         return value
 
-    def _succeed(
+    def succeed(
         self, execution: Execution, packed: bytes, blob: str | None, referring: Envelope | None
     ) -> bool:
         """Write a result. Returns whether another execution may follow in the same place."""
@@ -193,7 +200,8 @@ class Runner:
             before = {execution.claimed.id: packed}
             self.start(claimed, execution.slots, execution.shard, leased_at, before)
 
-    def _encoded(self, value: Any) -> bytes:
+    def encoded(self, value: Any) -> bytes:
+        """A result as it is stored. Raises :class:`Fail`."""
         try:
             packed = packed_result(value)
         except InvalidInput as error:
@@ -205,14 +213,18 @@ class Runner:
             )
         return packed
 
-    async def _offload(self, packed: bytes) -> str:
+    def is_large(self, packed: bytes) -> bool:
+        """Whether a result goes to the blob store."""
+        return len(packed) > self._offload_above
+
+    async def offload(self, packed: bytes) -> str:
         """Part of the execution, so that it keeps its slot and its lease for as long as it takes."""
         try:
             return await self._app.blobs.put(packed)
         except Exception as error:
             raise Fail(f"the result could not be offloaded: {type(error).__name__}") from error
 
-    def _ended(self, execution: Execution, error: BaseException) -> None:
+    def ended(self, execution: Execution, error: BaseException) -> None:
         """The execution was cancelled: by the worker, or by the task's own code."""
         match execution.ending:
             case None:
