@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from jobbers.core.signature import Signature
+from pydantic import ValidationError
+
+from jobbers.core.signature import Checker, Signature
 from jobbers.errors import ConfigError
 
 _LISTS = (list, tuple)
@@ -32,6 +35,19 @@ class BatchSignature(Signature):
                 self._parameter = only.name
             case _:
                 raise ConfigError(f"task {task_type!r} {_RULE}")
+
+    def load(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """See :meth:`Signature.load`; one argument in its place, as nearly every task of a batch has it, costs little."""
+        if len(args) != 1 or kwargs:
+            return super().load(args, kwargs)
+        try:
+            return [self._item.load(args[0])], {}
+        except (TypeError, ValidationError) as error:
+            raise self._refusal(self._parameter, error) from None
+
+    @cached_property
+    def _item(self) -> Checker:
+        return self._checker(self._parameter)
 
     def _annotated(self) -> dict[str, Any]:
         hints = super()._annotated()
