@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobbers.app import Jobbers
+from jobbers.core.adaptive import Adaptive
 from jobbers.core.events import LeaseLost
 from jobbers.core.fault_points import parse_fault_points
 from jobbers.core.roles import Role
 from jobbers.store.inbox import Inbox
 from jobbers.store.renewal import Renewal
 from jobbers.store.store import Store
+from jobbers.worker.adaptation import Adaptation
 from jobbers.worker.caretaker import Caretaker
 from jobbers.worker.claimer import Claimer
 from jobbers.worker.duties import Duty
@@ -38,11 +40,12 @@ log = logging.getLogger("jobbers.worker")
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much a worker takes on: tasks on the loop and in threads, threads, and processes."""
+    """How much a worker takes on: tasks on the loop and in threads (with ``adaptive`` at the start), threads, processes."""
 
     concurrency: int
     threads: int
     processes: int
+    adaptive: Adaptive | None = None
 
 
 class Engine:
@@ -88,8 +91,13 @@ class Engine:
             Measure(store, app.events),
         ]
         self._caretaker = Caretaker(store, worker, duties, settings.lease)
+        most = capacity.concurrency if capacity.adaptive is None else capacity.adaptive.most
+        self._intakes = intakes(app, capacity.concurrency, capacity.processes, most)
+        self._places = self._intakes[0].slots
+        self._adaptation = (
+            None if capacity.adaptive is None else Adaptation(capacity.adaptive, self._places, app.events)
+        )
         self._on_roles = on_roles
-        self._intakes = intakes(app, capacity.concurrency, capacity.processes)
         self._of_intakes = [self._claimers(role, intake) for intake in self._intakes]
         self.claimers = [claimer for claimers in self._of_intakes for claimer in claimers]
         self._bells = {keys.bell: shard for shard, keys in enumerate(store.shards)}
@@ -110,6 +118,8 @@ class Engine:
                 for shard in range(len(self._store.shards))
             ),
         ]
+        if self._adaptation is not None:
+            self._background.append(asyncio.create_task(self._adaptation.run(), name="jobbers-adaptation"))
         self._keeper.start()
         self._inbox.start()
         self._claiming = [
@@ -146,6 +156,11 @@ class Engine:
     def tasks(self) -> list[asyncio.Task[None]]:
         """The loops of the parts: none of them ends by itself as long as the worker works."""
         return [*self._background, *self._claiming]
+
+    @property
+    def concurrency(self) -> int:
+        """How many tasks on the loop and in threads it takes on at this moment."""
+        return self._places.total
 
     @property
     def idle(self) -> bool:

@@ -25,9 +25,10 @@ class Intake(NamedTuple):
         return role.of([queue for queue in role.queues if queue not in named])
 
 
-def intakes(app: Jobbers, concurrency: int, processes: int) -> list[Intake]:
+def intakes(app: Jobbers, concurrency: int, processes: int, most: int) -> list[Intake]:
     """The first one is for all queues but for those whose tasks run in processes, which are claimed by the number of
-    processes, and for the queues of types that are limited per worker, each of which is claimed by that limit."""
+    processes, and for the queues of types that are limited per worker, each of which is claimed by that limit. ``most`` is
+    what the worker's concurrency may become."""
     heavy: set[str] = set()
     narrow: dict[str, int] = {}
     for task_type in app.task_types.values():
@@ -35,12 +36,10 @@ def intakes(app: Jobbers, concurrency: int, processes: int) -> list[Intake]:
         if policy.execution is Execution.PROCESS:
             heavy.update(policy.queues)
         if policy.per_worker is not None:
-            narrow |= {
-                queue: min(policy.per_worker, narrow.get(queue, concurrency)) for queue in policy.queues
-            }
+            narrow |= {queue: min(policy.per_worker, narrow.get(queue, most)) for queue in policy.queues}
     found = [Intake(None, Slots(concurrency))]
     if heavy - narrow.keys():
-        found.append(Intake(frozenset(heavy - narrow.keys()), Slots(min(processes, concurrency))))
-    for queue, most in sorted(narrow.items()):
-        found.append(Intake(frozenset([queue]), Slots(min(most, processes) if queue in heavy else most)))
+        found.append(Intake(frozenset(heavy - narrow.keys()), Slots(min(processes, most))))
+    for queue, bound in sorted(narrow.items()):
+        found.append(Intake(frozenset([queue]), Slots(min(bound, processes) if queue in heavy else bound)))
     return found

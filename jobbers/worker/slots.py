@@ -6,7 +6,7 @@ import asyncio
 
 
 class Slots:
-    """Counts free places; used from one event loop only."""
+    """Counts free places; used from one event loop only. After they have become fewer, ``free`` may be below zero."""
 
     __slots__ = ("_freed", "free", "total")
 
@@ -18,17 +18,26 @@ class Slots:
 
     def take(self, count: int) -> int:
         """Occupy up to ``count`` of the places that are free; returns how many."""
-        taken = min(count, self.free)
+        taken = max(0, min(count, self.free))
         self.free -= taken
-        if not self.free:
+        if self.free <= 0:
             self._freed.clear()
         return taken
 
     def give(self, count: int) -> None:
         """Free places."""
         self.free += count
-        if self.free:
+        if self.free > 0:
             self._freed.set()
+
+    def resize(self, total: int) -> None:
+        """Have more places or fewer; nothing that has taken one loses it."""
+        self.free += total - self.total
+        self.total = total
+        if self.free > 0:
+            self._freed.set()
+        else:
+            self._freed.clear()
 
     async def some(self) -> None:
         """Wait until a place is free. It may be taken by another before the caller takes it."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from jobbers.app import Jobbers
+from jobbers.core.adaptive import Adaptive, parse_concurrency
 from jobbers.core.durability import risks
 from jobbers.core.events import WorkerPulse, WorkerStarted, WorkerStopped
 from jobbers.core.names import check_name
@@ -36,7 +37,8 @@ class Worker:
 
     ``queues`` or the queues of a ``role``, which may change while it works; by default those of the app's task types. A
     role that is not defined (yet) is waited for. ``concurrency`` bounds the tasks
-    on the loop and in threads, ``cpu_processes`` (by default one a processor) those of types with ``process=True``; a
+    on the loop and in threads: a number, or ``"auto"`` (``"auto:4-1000"``, :class:`Adaptive`) for one that follows how
+    loaded the worker is; ``cpu_processes`` (by default one a processor) those of types with ``process=True``; a
     queue that such a type names is claimed by that bound alone. ``threads`` bounds plain functions and is
     ``concurrency`` by default. With ``burst`` the worker ends when nothing is ready, running or due.
 
@@ -49,7 +51,7 @@ class Worker:
         *,
         queues: Sequence[str] | None = None,
         role: str | None = None,
-        concurrency: int = 100,
+        concurrency: int | str | Adaptive = 100,
         threads: int | None = None,
         cpu_processes: int | None = None,
         name: str | None = None,
@@ -63,9 +65,13 @@ class Worker:
         self._role = None if role is None else check_name(role, "the role")
         fixed = [] if role is not None else queues or app.queues_of()
         self._serves = Role({check_name(queue, "the queue"): 1 for queue in fixed})
+        chosen = parse_concurrency(concurrency)
+        adaptive = chosen if isinstance(chosen, Adaptive) else None
+        start, most = (chosen, chosen) if isinstance(chosen, int) else (chosen.start, chosen.most)
         self.capacity = Capacity(
-            concurrency=_at_least_one(concurrency, "concurrency"),
-            threads=_at_least_one(concurrency if threads is None else threads, "threads"),
+            concurrency=start,
+            adaptive=adaptive,
+            threads=_at_least_one(most if threads is None else threads, "threads"),
             processes=_at_least_one(
                 (os.cpu_count() or 1) if cpu_processes is None else cpu_processes, "cpu_processes"
             ),
@@ -218,7 +224,8 @@ class Worker:
                 "role": self._role or "",
                 "role_default": default.stored() if default else "",
                 "type_queues": ",".join(sorted(self.app.type_queues())),
-                "concurrency": self.capacity.concurrency,
+                "concurrency": engine.concurrency,
+                "adaptive": str(self.capacity.adaptive or ""),
                 "running": len(engine.runner.running),
                 "finished": engine.finisher.finished,
                 "refused": engine.finisher.refused,
@@ -234,9 +241,7 @@ class Worker:
                     continue
             if (tell := self.app.events.tell) is not None:
                 lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
-                tell(
-                    WorkerPulse(self.identity.id, len(engine.runner.running), self.capacity.concurrency, lag)
-                )
+                tell(WorkerPulse(self.identity.id, len(engine.runner.running), engine.concurrency, lag))
 
     async def _until_stopped(self, store: Store, engine: Engine, parts: list[asyncio.Task[None]]) -> None:
         """Return when asked to stop, or in a burst when nothing is left. A part that dies takes the worker along."""

@@ -14,6 +14,7 @@ from jobbers.cli.lazy import new_cli
 from jobbers.cli.logs import Level, LogLevel, set_up_logging
 from jobbers.cli.options import AppPath, Server
 from jobbers.cli.running import guarded
+from jobbers.core.adaptive import parse_concurrency
 from jobbers.store.url import is_embedded
 
 if TYPE_CHECKING:
@@ -35,8 +36,13 @@ class WorkerOptions:
         typer.Option("--queues", metavar="A,B", help="Serve these queues; by default, those of its tasks."),
     ] = None
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, help="Tasks at a time, in each process.")
-    ] = 100
+        str,
+        typer.Option(
+            "--concurrency",
+            metavar="N|auto",
+            help="Tasks at a time, in each process; auto, or auto:4-1000 with bounds, finds it by itself.",
+        ),
+    ] = "100"
     name: Annotated[str | None, typer.Option("--name", help="The worker's name; made up by default.")] = None
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads for plain functions.")] = (
         None
@@ -76,7 +82,7 @@ def worker(
             loaded,
             queues=names(options.queues),
             role=options.role,
-            concurrency=options.concurrency,
+            concurrency=parse_concurrency(options.concurrency),
             name=options.name,
             threads=options.threads,
             cpu_processes=options.cpu_processes,
