@@ -56,8 +56,9 @@ class Adaptive:
         return f"auto:{self.least}-{self.most}"
 
 
-def parse_concurrency(value: int | str | Adaptive) -> int | Adaptive:
-    """A number, ``"auto"``, or ``"auto:4-1000"`` with its bounds. Raises :class:`InvalidInput`."""
+def parse_concurrency(value: int | str | Adaptive, what: str = "concurrency") -> int | Adaptive:
+    """A number, ``"auto"``, or ``"auto:4-1000"`` with its bounds. ``what`` names it in the error. Raises
+    :class:`InvalidInput`."""
     if isinstance(value, Adaptive):
         return value
     if isinstance(value, str):
@@ -66,7 +67,7 @@ def parse_concurrency(value: int | str | Adaptive) -> int | Adaptive:
             return Adaptive(int(found[1]), int(found[2])) if found[1] else Adaptive()
         value = int(value) if value.strip().isdecimal() else -1
     if isinstance(value, bool) or value < 1:
-        raise InvalidInput("concurrency must be a number of 1 or more, auto, or auto:4-1000 with its bounds")
+        raise InvalidInput(f"{what} must be a number of 1 or more, auto, or auto:4-1000 with its bounds")
     return value
 
 

@@ -84,6 +84,13 @@ PROMISES = {
         "the next 10 times of weekly are Mondays at 06:00",
         "REPORT OF LAST WEEK",
     ],
+    "13_batches": [
+        "1,000 events stored",
+        "in fewer than 100 calls: True",
+        "no call for two tenants: True",
+        "failed: a negative amount",
+        "stored at the second attempt: True",
+    ],
 }
 """What each example prints, in this order."""
 

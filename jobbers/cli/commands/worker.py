@@ -82,7 +82,7 @@ def worker(
             loaded,
             queues=names(options.queues),
             role=options.role,
-            concurrency=parse_concurrency(options.concurrency),
+            concurrency=parse_concurrency(options.concurrency, "--concurrency"),
             name=options.name,
             threads=options.threads,
             cpu_processes=options.cpu_processes,
