@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -425,6 +426,32 @@ async def test_events_tell_of_each_item(app: Jobbers, worker: StartWorker) -> No
     assert {event.id for event in begun} == {handle.id for handle in handles}
     outcomes = {event.id: event.outcome.value for event in over}
     assert [outcomes[handle.id] for handle in handles] == ["succeeded", "failed", "succeeded"]
+
+
+async def test_what_a_listener_attaches_to_an_item_is_for_that_item_only(
+    app: Jobbers, worker: StartWorker
+) -> None:
+    """As spans are: begun when an attempt starts, and found again when it ends."""
+    attached: ContextVar[str | None] = ContextVar("attached", default=None)
+    found: dict[str, str | None] = {}
+    inside: list[str | None] = []
+    app.events.subscribe(lambda event: void(attached.set(event.id)), AttemptStarted)
+    app.events.subscribe(lambda event: found.update({event.id: attached.get()}), AttemptEnded)
+
+    @app.task(batch=Batch(size=3, linger=0.2))
+    async def store(numbers: list[int]) -> None:
+        inside.append(attached.get())
+
+    handles = await store.map(range(3))
+    async with worker(app):
+        for handle in handles:
+            await handle.wait(20)
+    assert found == {handle.id: handle.id for handle in handles}
+    assert set(inside) == {None}
+
+
+def void(_: object) -> None:
+    """For lambdas that return nothing."""
 
 
 async def test_middleware_is_around_the_call_of_a_batch(app: Jobbers, worker: StartWorker) -> None:

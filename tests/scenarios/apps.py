@@ -10,7 +10,18 @@ import sys
 import time
 from typing import Any
 
-from jobbers import AttemptOver, Fail, FolderBlobStore, Jobbers, Limit, Rate, Retry, Snooze, current_task
+from jobbers import (
+    AttemptOver,
+    Batch,
+    Fail,
+    FolderBlobStore,
+    Jobbers,
+    Limit,
+    Rate,
+    Retry,
+    Snooze,
+    current_task,
+)
 from jobbers.settings import Settings
 
 SOON = Retry(attempts=3, delay=0.05, jitter=False, backoff="fixed")
@@ -156,6 +167,14 @@ async def poison(_value: int = 0) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+async def weigh(values: list[int]) -> list[int]:
+    """A batch. One item takes the worker along, each time."""
+    if -1 in values:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.sleep(0.05)
+    return values
+
+
 async def flaky(failures: int) -> str:
     """Fails so many times."""
     effect("start")
@@ -294,6 +313,7 @@ def make_app(**settings: Any) -> Jobbers:
         mute_error,
     ):
         app.task(function)
+    app.task(batch=Batch(size=10, linger="50ms"))(weigh)
     app.task(thread_nap)
     app.task(thread_hang)
     app.task(leave)
