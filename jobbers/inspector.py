@@ -8,20 +8,25 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobbers.core.advice import Advice
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.payload import encode_arguments
 from jobbers.core.queue_rules import WhenFull, check_limit
 from jobbers.core.status import FINAL, Status
+from jobbers.core.tallies import Tallies
 from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
 from jobbers.settings import Settings
+from jobbers.statistics import Statistics, gather_advice, gather_statistics
 from jobbers.store.blobs import BlobStore
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
+from jobbers.store.logs import MOST_LINES, LogLine
 from jobbers.store.purge import waiting_in
 from jobbers.store.queues import MADE_ROOM
 from jobbers.store.runs import RUN_TYPE
+from jobbers.store.statistics import KEPT_MINUTES
 from jobbers.store.store import Store
 from jobbers.store.upkeep import Finding
 
@@ -52,6 +57,12 @@ class Inspector:
         if record is None:
             raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
         return record
+
+    async def logs(self, task_id: str, limit: int = MOST_LINES) -> list[LogLine]:
+        """The last lines that a task has logged, the oldest first; none unless the setting ``keep_logs`` names its type.
+        Raises :class:`NotFound`, :class:`InvalidId`."""
+        await self.task(task_id)
+        return await self.store.logs.read(task_id, limit)
 
     async def tasks(
         self,
@@ -172,9 +183,23 @@ class Inspector:
 
     async def stats(self, minutes: int = 60) -> dict[int, Counter[tuple[str, str, str]]]:
         """Counts by (queue, type, outcome) for each minute since 1970 of the last ``minutes``."""
-        if not 1 <= minutes <= 1440:
-            raise InvalidInput(f"minutes must be from 1 to 1440, got {minutes}")
-        return await self.store.inspect.stats(minutes)
+        return await self.store.inspect.stats(_minutes(minutes))
+
+    async def tallies(self, minutes: int = 60) -> dict[int, Tallies]:
+        """All that was counted in each minute since 1970 of the last ``minutes``."""
+        last = await self.store.inspect.now_ms() // 60_000
+        return await self.store.statistics.minutes(last, _minutes(minutes))
+
+    async def statistics(self, minutes: int = 60) -> Statistics:
+        """Where the tasks of each queue stand, and what became of them and of their workers in the last ``minutes``: up to
+        a day of them."""
+        return await gather_statistics(self.store, _minutes(minutes))
+
+    async def advice(self, target_wait: float = 5.0, queue: str | None = None) -> list[Advice]:
+        """How many workers each queue needs (or one) for its tasks to wait ``target_wait`` seconds at most, on average."""
+        if not 0.001 <= target_wait <= 86_400:
+            raise InvalidInput(f"target_wait must be from 0.001 to 86400 seconds, got {target_wait}")
+        return await gather_advice(self.store, target_wait, queue)
 
     async def cancel(
         self, task_ids: Iterable[str], reason: str = "cancelled by an operator"
@@ -266,3 +291,9 @@ class Inspector:
     async def server(self) -> dict[str, str]:
         """What the server says of itself, and ``latency_ms``."""
         return await self.store.inspect.server_info()
+
+
+def _minutes(value: int) -> int:
+    if not 1 <= value <= KEPT_MINUTES:
+        raise InvalidInput(f"minutes must be from 1 to {KEPT_MINUTES}, got {value}")
+    return value

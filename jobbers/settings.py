@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     max_block: Annotated[float, Field(description="how long a blocked event loop keeps its leases", gt=0)] = (
         60.0
     )
+    block_warning: Annotated[
+        float, Field(description="how long tasks may block the event loop before that is told", ge=0.05)
+    ] = 1.0
     heartbeat_interval: Annotated[
         float, Field(description="how often heartbeats are sent together", gt=0)
     ] = 1.0
@@ -81,6 +84,10 @@ class Settings(BaseSettings):
         2.0
     )
 
+    keep_logs: Annotated[
+        str,
+        Field(description="task types whose log lines are kept with the task, as 'send,resize', or 'all'"),
+    ] = ""
     log_format: Annotated[
         Literal["text", "json"],
         Field(description="lines of the log of commands: for people, or for programs"),

@@ -26,6 +26,7 @@ from jobbers.api.routes import (
     roles,
     runs,
     schedules,
+    statistics,
     system,
     tasks,
 )
@@ -89,6 +90,7 @@ def _router(gate: Gate) -> APIRouter:
         dead_letters,
         system,
         access,
+        statistics,
         metrics,
         events,
     ):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jobbers.core.advice import Advice
+from jobbers.core.tallies import Tallies, combined
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
 
@@ -16,22 +18,28 @@ OTHER = "other"
 
 Series = Mapping[Any, float]
 """Numbers by the values of their labels, which are tuples of text."""
-Ends = Counter[tuple[str, str, str]]
+
+_ADVICE = {
+    "arrival_rate": "Tasks that become ready, a second.",
+    "utilisation": "The share of its slots that arrivals keep busy.",
+    "drain_seconds": "Until nothing is ready any more.",
+    "wanted_workers": "Workers that keep the mean wait below 5 s.",
+}
 
 
 def render(
     queues: Sequence[QueueInfo],
     counts: Mapping[str, int],
     workers: Sequence[WorkerInfo],
-    stats: Mapping[int, Ends],
+    stats: Mapping[int, Tallies],
+    advice: Sequence[Advice] = (),
+    server: Mapping[str, str] | None = None,
 ) -> str:
     """All metrics. ``stats`` are the counters of the last minutes, the present one last: that is not complete, so the last
     minute is the one before."""
-    hour: Ends = Counter()
-    for minute in stats.values():
-        hour.update(minute)
+    hour = combined(stats)
     minutes = sorted(stats)
-    last = stats[minutes[-2]] if len(minutes) > 1 else Ends()
+    last = stats[minutes[-2]] if len(minutes) > 1 else Tallies()
     by_outcome = ("queue", "type", "outcome")
     parts = [
         _gauge(
@@ -64,10 +72,14 @@ def render(
             "jobbers_tasks_last_minute",
             "What became of tasks in the last whole minute.",
             by_outcome,
-            last,
+            _ends(last),
         ),
-        _gauge("jobbers_tasks_last_hour", "What became of tasks in the last hour.", by_outcome, hour),
+        _gauge("jobbers_tasks_last_hour", "What became of tasks in the last hour.", by_outcome, _ends(hour)),
+        *_of_advice(advice),
+        *_of_hour(hour),
         _gauge("jobbers_workers", "Workers that were there a short while ago.", (), {(): len(workers)}),
+        *_of_workers(workers),
+        *_of_server(server or {}),
         _gauge(
             "jobbers_worker_running",
             "Tasks that a worker runs.",
@@ -82,6 +94,69 @@ def render(
         ),
     ]
     return "".join(parts)
+
+
+def _of_advice(advice: Sequence[Advice]) -> Iterable[str]:
+    """What is not known, or never, is left out."""
+    for name, text in _ADVICE.items():
+        series = {(it.queue,): number for it in advice if (number := getattr(it, name)) is not None}
+        yield _gauge(f"jobbers_queue_{name}", text, ("queue",), series, largest=True)
+
+
+_WORKER = {
+    "finished": ("finished", 1.0, "Completions that it has written since it started."),
+    "refused": ("refused", 1.0, "Completions of its that the fence has refused since it started."),
+    "lag_ms": ("loop_lag_seconds", 0.001, "By how much its event loop woke too late the last time."),
+    "cpu_seconds": ("cpu_seconds", 1.0, "Processor time that it has used."),
+    "memory_bytes": ("memory_bytes", 1.0, "Memory that it occupies."),
+}
+_SERVER = {
+    "latency_ms": ("round_trip_seconds", 0.001, "How long the task server takes to answer this API."),
+    "used_memory": ("memory_bytes", 1.0, "Memory that the task server uses."),
+    "instantaneous_ops_per_sec": ("commands_per_second", 1.0, "Commands that the task server runs."),
+}
+
+
+def _of_workers(workers: Sequence[WorkerInfo]) -> Iterable[str]:
+    for fact, (name, factor, text) in _WORKER.items():
+        series = {(it.id,): _number(it.facts.get(fact)) * factor for it in workers}
+        yield _gauge(f"jobbers_worker_{name}", text, ("worker",), series)
+
+
+def _of_server(server: Mapping[str, str]) -> Iterable[str]:
+    for fact, (name, factor, text) in _SERVER.items():
+        series = {(): _number(server[fact]) * factor} if fact in server else {}
+        yield _gauge(f"jobbers_server_{name}", text, (), series)
+
+
+def _of_hour(hour: Tallies) -> Iterable[str]:
+    queues = hour.by_queue()
+    yield _gauge(
+        "jobbers_timeouts_last_hour",
+        "Attempts that their worker ended: they ran for too long, or no heartbeat came.",
+        ("queue", "cause", "outcome"),
+        {(queue, *why): number for queue, it in queues.items() for why, number in it.ended_early.items()},
+    )
+    yield _gauge(
+        "jobbers_run_seconds_last_hour",
+        "Percentiles of how long attempts ran.",
+        ("queue", "quantile"),
+        {
+            (queue, f"{share:g}"): found
+            for queue, it in queues.items()
+            for share in (0.5, 0.9, 0.99)
+            if (found := it.ran.percentile(share)) is not None
+        },
+        largest=True,
+    )
+
+
+def _ends(tallies: Tallies) -> Series:
+    return {
+        (*names, outcome): number
+        for names, tally in tallies.types.items()
+        for outcome, number in tally.outcomes.items()
+    }
 
 
 def _gauge(name: str, help: str, labels: tuple[str, ...], series: Series, *, largest: bool = False) -> str:
@@ -108,6 +183,7 @@ def _escaped(value: str) -> str:
 def _number(text: str | None) -> float:
     """What a worker said of itself; zero if it is no number."""
     try:
-        return float(text or 0)
+        number = float(text or 0)
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0

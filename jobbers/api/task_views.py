@@ -179,3 +179,20 @@ class Dropped(View):
     """How many dead letters were deleted."""
 
     dropped: int
+
+
+class LogLineView(View):
+    """One line that a task has logged."""
+
+    time: datetime
+    attempt: int
+    level: str
+    logger: str
+    message: str
+
+
+class LogsView(View):
+    """The last lines that a task has logged, the oldest first."""
+
+    id: str = _ID
+    lines: list[LogLineView]

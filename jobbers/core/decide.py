@@ -20,12 +20,14 @@ _LONGEST_UNKNOWN_WAIT_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write: the event, the wait before the next execution, and why. ``report`` keeps the error in the record."""
+    """What to write: the event, the wait before the next execution, and why. ``report`` keeps the error in the record.
+    ``cause`` is ``timeout`` or ``silent`` when the worker had ended the attempt for that."""
 
     event: Event
     delay_ms: int
     reason: str
     report: bool
+    cause: str = ""
 
 
 class TimedOut(Exception):
@@ -34,6 +36,10 @@ class TimedOut(Exception):
 
 class HeartbeatMissed(Exception):
     """A running task was silent for longer than its type's heartbeat allows."""
+
+
+CAUSES: dict[type[BaseException], str] = {TimedOut: "timeout", HeartbeatMissed: "silent"}
+"""For what a worker ends attempts, as it is counted."""
 
 
 def decide(policy: Policy, failures: int, error: BaseException, chance: float) -> Decision:
@@ -51,15 +57,16 @@ def decide(policy: Policy, failures: int, error: BaseException, chance: float) -
     rule = policy.retry
     if isinstance(error, Retry):
         rule = error if rule is NO_RETRY else rule
-    elif not rule.covers(error):
-        return Decision(Event.FAIL, 0, f"{type(error).__name__} is not retried", report=True)
+    cause = next((text for kind, text in CAUSES.items() if isinstance(error, kind)), "")
+    if not isinstance(error, Retry) and not rule.covers(error):
+        return Decision(Event.FAIL, 0, f"{type(error).__name__} is not retried", report=True, cause=cause)
     reason = f"attempt {failures} of {rule.attempts} failed"
     if failures >= rule.attempts:
-        return Decision(Event.FAIL, 0, reason, report=True)
+        return Decision(Event.FAIL, 0, reason, report=True, cause=cause)
     wait = rule.wait_ms(failures, chance)
     if isinstance(error, Retry) and error.after_ms is not None:
         wait = error.after_ms
-    return Decision(Event.RETRY, wait, reason, report=True)
+    return Decision(Event.RETRY, wait, reason, report=True, cause=cause)
 
 
 def decide_unknown_type(task_type: str, snoozes: int) -> Decision:

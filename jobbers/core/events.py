@@ -64,7 +64,8 @@ class AttemptStarted(NamedTuple):
 
 
 class AttemptEnded(NamedTuple):
-    """A worker has run a task for so many seconds. The server may yet refuse it: see :class:`FinishRefused`."""
+    """A worker has run a task for so many seconds. The server may yet refuse it: see :class:`FinishRefused`.
+    ``created_ms`` is when it was submitted, by the server's clock; 0 if unknown."""
 
     id: str
     type: str
@@ -74,6 +75,7 @@ class AttemptEnded(NamedTuple):
     outcome: Outcome
     seconds: float
     error: BaseException | None
+    created_ms: int = 0
 
 
 class FinishRefused(NamedTuple):
@@ -123,6 +125,18 @@ class WorkerPulse(NamedTuple):
     lag_seconds: float
 
 
+class LoopBlocked(NamedTuple):
+    """Code blocks a worker's event loop, that of the task ``id`` unless that is empty. Told from a thread, when it has
+    blocked for the setting ``block_warning``, and once more when it is ``over``. ``stack`` is where it was at first."""
+
+    worker: str
+    seconds: float
+    id: str
+    type: str
+    stack: str
+    over: bool
+
+
 class QueueMeasured(NamedTuple):
     """How a queue stands; told every ten seconds, by one worker of the cluster."""
 
@@ -143,6 +157,7 @@ Event = (
     | WorkerStarted
     | WorkerStopped
     | WorkerPulse
+    | LoopBlocked
     | QueueMeasured
 )
 Subscriber = Callable[[Any], None]

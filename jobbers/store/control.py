@@ -13,6 +13,9 @@ from jobbers.store.gateway import Gateway
 from jobbers.store.keys import LAYOUT_VERSION, GlobalKeys, ShardKeys
 from jobbers.store.wire import ReplyError
 
+SERVED_MS = 86_400_000
+"""For how long it is known which worker served which queue."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
@@ -80,13 +83,19 @@ class ControlStore:
     async def announce(self, worker: str, facts: Mapping[str, str | int | float], ttl_ms: int) -> None:
         """Enter a worker into the roll, or refresh it."""
         seconds, _ = await self._gateway.command("TIME", patience=0)
+        now = int(seconds) * 1000
         pairs = [part for pair in facts.items() for part in pair]
+        served = [
+            word for queue in str(facts.get("queues", "")).split(",") for word in (now, f"{worker} {queue}")
+        ]
         await self._gateway.essential(
             self._keys.prefix,
             [
-                ("ZADD", self._keys.workers, int(seconds) * 1000, worker),
+                ("ZADD", self._keys.workers, now, worker),
                 ("HSET", self._keys.worker(worker), *pairs),
                 ("PEXPIRE", self._keys.worker(worker), ttl_ms),
+                ("ZADD", self._keys.served, *served),
+                ("ZREMRANGEBYSCORE", self._keys.served, "-inf", now - SERVED_MS),
             ],
         )
 

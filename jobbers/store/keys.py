@@ -9,6 +9,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:args:<id>            | string | the envelope when it is too long for a compact hash; expires with the record |
 | K:result:<id>          | string | the result when it is too long for a compact hash; expires with the record   |
 | K:errors:<id>          | list   | one error report per failed attempt, capped; expires with the record         |
+| K:logs:<id>            | list   | what it has logged, if that is kept, capped; expires with the record         |
 | K:items:<id>           | hash   | what the tasks of a map returned, by index; expires with the map's record    |
 | K:open:<id>            | set    | the tasks of a map that are under way                                        |
 | K:lane:<queue>:<prio>  | stream | ids that are ready; an entry is deleted by the claim                         |
@@ -22,7 +23,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:paused               | set    | queues that give nothing out                                                 |
 | K:queues               | hash   | rules for queues: drain:, live: and code:<queue>, see store/queues.py        |
 | K:recent               | stream | finished ids, capped                                                         |
-| K:stats:<minute>       | hash   | counts by "queue|type|outcome"; expires after a day                          |
+| K:stats:<minute>       | hash   | counts by "queue|type|outcome" and more: core/tallies.py; expires after a day |
 | K:garbage:<id>         | any    | what lay where a record should be; expires after the retention of failures   |
 | K:duty:<name>          | string | which worker does a background duty; expires with its lease                  |
 | K:schedules            | zset   | schedule by the ms at which to look at it; inf when it is paused             |
@@ -43,6 +44,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:audit                | stream | who did what, capped                                                         |
 | G:routes               | hash   | queues to which types are sent instead of their own                          |
 | G:roles                | hash   | roles that operators have changed: name, queues with weights                 |
+| G:served               | zset   | "worker queue" by the ms at which it last served that queue, for a day       |
 
 Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
 G:control:<worker> (a running task was cancelled), G:roles (a role of this name was changed).
@@ -60,6 +62,7 @@ SHARD_KEYS: dict[str, str] = {
     "args": ":args:",
     "result": ":result:",
     "errors": ":errors:",
+    "logs": ":logs:",
     "items": ":items:",
     "open": ":open:",
     "lane": ":lane:",
@@ -92,6 +95,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "meta": ":meta",
     "workers": ":workers",
     "worker": ":worker:",
+    "served": ":served",
     "inbox": ":inbox:",
     "control": ":control:",
     "keys": ":keys",
@@ -188,6 +192,10 @@ class ShardKeys:
         """A task's error reports."""
         return f"{self.prefix}{SHARD_KEYS['errors']}{task_id}"
 
+    def logs(self, task_id: str) -> str:
+        """What a task has logged."""
+        return f"{self.prefix}{SHARD_KEYS['logs']}{task_id}"
+
     def items(self, task_id: str) -> str:
         """What the tasks of a map returned."""
         return f"{self.prefix}{SHARD_KEYS['items']}{task_id}"
@@ -254,6 +262,7 @@ class GlobalKeys:
         self.audit = self.prefix + GLOBAL_KEYS["audit"]
         self.routes = self.prefix + GLOBAL_KEYS["routes"]
         self.roles = self.prefix + GLOBAL_KEYS["roles"]
+        self.served = self.prefix + GLOBAL_KEYS["served"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""

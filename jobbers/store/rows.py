@@ -31,23 +31,25 @@ class Succession(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An execution that ended the task as failed."""
+    """An execution that ended the task as failed; ``cause`` is ``timeout`` or ``silent`` if the worker ended it."""
 
     id: str
     owner: str
     retention_ms: int
     reason: str
     report: bytes
+    cause: str = ""
 
 
 class Retrial(NamedTuple):
-    """An execution to be repeated after ``delay_ms``."""
+    """An execution to be repeated after ``delay_ms``; ``cause`` as for :class:`Failure`."""
 
     id: str
     owner: str
     delay_ms: int
     reason: str
     report: bytes
+    cause: str = ""
 
 
 class Skipping(NamedTuple):

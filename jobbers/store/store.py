@@ -12,11 +12,13 @@ from jobbers.store.gateway import Gateway
 from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.limits import LimitStore
+from jobbers.store.logs import LogStore
 from jobbers.store.maps import MapStore
 from jobbers.store.queues import QueueStore
 from jobbers.store.roles import RoleStore
 from jobbers.store.runs import RunStore
 from jobbers.store.schedules import ScheduleStore
+from jobbers.store.statistics import StatisticsStore
 from jobbers.store.tasks import TaskStore
 from jobbers.store.upkeep import UpkeepStore
 
@@ -55,6 +57,8 @@ class Store:
         self.roles = RoleStore(self.gateway, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)
         self.feed = FeedStore(self.gateway, self.shards)
+        self.logs = LogStore(self.gateway, self.shards)
+        self.statistics = StatisticsStore(self.gateway, self.shards, self.keys)
 
     async def open(self) -> Store:
         """Connect and check the layout. Raises :class:`ServerUnavailable` or :class:`ConfigError`."""

@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
-from jobbers.core.events import AttemptEnded, AttemptStarted, Outcome
+from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outcome
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
 from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE, is_sampled
 from jobbers.telemetry import names
@@ -65,6 +65,7 @@ class Attempts:
         self._granularity_of = granularity_of
         self._attempts: dict[str, AutoSwitch] = {}
         self._errors: dict[str, AutoSwitch] = {}
+        self._spans: dict[str, Span] = {}
 
     def started(self, event: AttemptStarted) -> None:
         """Begin the attempt's span, or at least put what it does into the trace that it was submitted in."""
@@ -77,6 +78,7 @@ class Attempts:
             span = self._span(event, parent, self._link(event, parent))
         _open.set(Open(event, parent, span))
         if span is not None:
+            self._spans[event.id] = span
             context.attach(set_span_in_context(span, parent))
         elif parent:
             context.attach(parent)
@@ -90,8 +92,16 @@ class Attempts:
         if took is not None:
             took.took(event.seconds)
         if opened.span is not None:
+            if self._spans.get(event.id) is opened.span:  # the next attempt may be here already
+                del self._spans[event.id]
             return self._end(opened, opened.span, event)
         return self._afterwards(opened, event)
+
+    def blocked(self, event: LoopBlocked) -> None:
+        """Note it in the attempt's span while it blocks, on the thread that has seen it."""
+        span = self._spans.get(event.id)
+        if span is not None and not event.over:
+            span.add_event("event loop blocked", {names.STACK: event.stack, names.BLOCKED: event.seconds})
 
     def _individually(self, event: AttemptStarted, granularity: Granularity) -> bool:
         """Whether the attempt has a span of its own from the beginning."""

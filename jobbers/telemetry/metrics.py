@@ -29,6 +29,7 @@ from jobbers.core.events import (
     AttemptStarted,
     FinishRefused,
     LeaseLost,
+    LoopBlocked,
     Outcome,
     QueueMeasured,
     TaskReclaimed,
@@ -44,6 +45,9 @@ MOST_SERIES = 2_000
 STALE_SECONDS = 35.0
 """A gauge that nobody has set for so long is not sent: another worker measures the queues now, or the worker ended."""
 
+ENDS = {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED}
+"""Outcomes of attempts after which the task has ended, too."""
+
 Labels = tuple[tuple[str, str], ...]
 
 UNITS = {
@@ -56,6 +60,10 @@ UNITS = {
         "s",
         "From submission to the first start, delays included; the clocks of server and worker apart.",
     ),
+    names.TASK_END_TO_END: (
+        "s",
+        "From submission to the end, delays and retries included; the clocks apart as well.",
+    ),
     names.TASK_RETRIES: ("{attempt}", "Attempts that failed and are repeated."),
     names.LEASES_LOST: (
         "{lease}",
@@ -66,6 +74,10 @@ UNITS = {
     names.WORKER_BUSY: ("{slot}", "Slots of a worker that are taken."),
     names.WORKER_SLOTS: ("{slot}", "Slots of a worker."),
     names.LOOP_LAG: ("s", "By how much a worker's event loop woke too late."),
+    names.LOOP_BLOCKED: (
+        "s",
+        "For how long code blocked a worker's event loop, beyond the setting block_warning.",
+    ),
     names.QUEUE_DEPTH: ("{task}", "Tasks that are ready, sent by one worker of the cluster."),
     names.QUEUE_OLDEST: (
         "s",
@@ -108,6 +120,9 @@ class Metrics:
         self._count(names.TASKS_FINISHED, labels)
         if event.outcome is Outcome.RETRIED:
             self._count(names.TASK_RETRIES, _of(event.type, event.queue))
+        if event.outcome in ENDS and event.created_ms:
+            since = max(0.0, time.time() - event.created_ms / 1000)
+            self._time(names.TASK_END_TO_END, labels, since, span)
         labels = ((names.OPERATION, "process"), *labels)
         if event.error is not None:
             labels = (*labels, (names.ERROR_TYPE, type(event.error).__qualname__))
@@ -135,6 +150,11 @@ class Metrics:
     def stopped(self, event: WorkerStopped) -> None:
         """A worker is busy no more."""
         self._set(names.WORKER_BUSY, ((names.WORKER, event.worker),), 0)
+
+    def blocked(self, event: LoopBlocked) -> None:
+        """Code has blocked a loop, and it is over."""
+        if event.over:
+            self._time(names.LOOP_BLOCKED, ((names.TASK_TYPE, event.type),), event.seconds)
 
     def measured(self, event: QueueMeasured) -> None:
         """How a queue stands."""

@@ -23,6 +23,7 @@ from jobbers.core.events import (
     Event,
     FinishRefused,
     LeaseLost,
+    LoopBlocked,
     QueueMeasured,
     TaskReclaimed,
     TaskSubmitted,
@@ -128,6 +129,7 @@ class Listener:
             TaskReclaimed: metrics.reclaimed,
             WorkerPulse: metrics.pulse,
             WorkerStopped: metrics.stopped,
+            LoopBlocked: self._blocked,
             QueueMeasured: metrics.measured,
         }
         self.stop = events.subscribe(self._heard)
@@ -147,6 +149,10 @@ class Listener:
 
     def _ended(self, event: AttemptEnded) -> None:
         self._pipeline.metrics.ended(event, self._attempts.ended(event))
+
+    def _blocked(self, event: LoopBlocked) -> None:
+        self._pipeline.metrics.blocked(event)
+        self._attempts.blocked(event)
 
 
 def shared(configuration: Configuration) -> Pipeline:

@@ -29,36 +29,16 @@ TYPES = {
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
     "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
     "roles": "hash", "queues": "hash", "routes": "hash",
+    "served": "zset", "logs": "list",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
-EXPIRING = ("stats", "garbage", "duty", "worker", "session", "bucket")
+EXPIRING = ("stats", "logs", "garbage", "duty", "worker", "session", "bucket")
 LASTING = (
-    "runs",
-    "expiring",
-    "schedules",
-    "schedule",
-    "limits",
-    "line",
-    "gates",
-    "refill",
-    "parked",
-    "lane",
-    "lanes",
-    "due",
-    "leases",
-    "dead",
-    "paused",
-    "recent",
-    "clock",
-    "meta",
-    "workers",
-    "keys",
-    "audit",
-    "roles",
-    "queues",
-    "routes",
-)
+    "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "lanes",
+    "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
+    "routes", "served",
+)  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})
 BELL = "-"

@@ -32,8 +32,10 @@ from jobbers.worker.finisher import Finisher
 from jobbers.worker.heartbeats import Heartbeats
 from jobbers.worker.intakes import Intake, intakes
 from jobbers.worker.keeper import Keeper
+from jobbers.worker.loop_guard import LoopGuard
 from jobbers.worker.runner import Runner
 from jobbers.worker.shutdown import hurried, wind_down
+from jobbers.worker.task_logs import TaskLogs, kept_types
 
 log = logging.getLogger("jobbers.worker")
 
@@ -74,8 +76,16 @@ class Engine:
         running = self.runner.running
         self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard
+        kept = kept_types(settings.keep_logs)
+        self._logs = kept and TaskLogs(
+            store.logs,
+            kept,
+            lambda: {it.claimed.id for it in running},
+            max(settings.retention_ms, settings.failed_retention_ms),
+        )
         renewal = Renewal(store.connector, store.shards)
         self._keeper = Keeper(renewal, settings, running, self._lose)
+        self._guard = LoopGuard(worker, settings.block_warning, running, app.events)
         if settings.fault_points:
             install_fault_points(
                 parse_fault_points(settings.fault_points), store.tasks, store.upkeep, self.finisher, renewal
@@ -120,7 +130,11 @@ class Engine:
         ]
         if self._adaptation is not None:
             self._background.append(asyncio.create_task(self._adaptation.run(), name="jobbers-adaptation"))
+        if self._logs is not None:
+            self._background.append(asyncio.create_task(self._logs.run(), name="jobbers-task-logs"))
+            logging.getLogger().addHandler(self._logs)
         self._keeper.start()
+        self._guard.start()
         self._inbox.start()
         self._claiming = [
             asyncio.create_task(claimer.run(), name="jobbers-claimer") for claimer in self.claimers
@@ -183,6 +197,8 @@ class Engine:
             self.finisher.release(execution.shard, execution.claimed.id, execution.claimed.owner)
         await hurried(self.finisher.drained(), hurry)
         await self._caretaker.leave()
+        if self._logs is not None:
+            await hurried(self._logs.flush_lines(), hurry)
 
     @property
     def unending(self) -> int:
@@ -197,6 +213,9 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self._inbox.stop()
+        self._guard.stop()
+        if self._logs is not None:
+            logging.getLogger().removeHandler(self._logs)
         await asyncio.to_thread(self._keeper.stop)
         with contextlib.suppress(OSError):
             self._executors.close()

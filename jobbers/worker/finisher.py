@@ -69,11 +69,13 @@ class Finisher:
         """Write what was decided about an execution that did not succeed."""
         reason = bounded(decision.reason, MAX_REASON)
         if decision.event is Event.FAIL:
-            self._add("fail", shard, Failure(task_id, owner, retention_ms, reason, report))
+            self._add("fail", shard, Failure(task_id, owner, retention_ms, reason, report, decision.cause))
         elif decision.event is Event.SKIP:
             self._add("skip", shard, Skipping(task_id, owner, retention_ms, reason))
         elif decision.event is Event.RETRY:
-            self._add("retry", shard, Retrial(task_id, owner, decision.delay_ms, reason, report))
+            self._add(
+                "retry", shard, Retrial(task_id, owner, decision.delay_ms, reason, report, decision.cause)
+            )
         else:
             self._add("snooze", shard, Postponement(task_id, owner, decision.delay_ms, reason))
 

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,16 @@ def identify(name: str | None = None) -> Identity:
     pid = os.getpid()
     chosen = re.sub(r"[^A-Za-z0-9_.\-]", "-", name or f"{host}-{pid}")[:MAX_WORKER_NAME]
     return Identity(chosen, f"{chosen}-{secrets.token_hex(3)}", host, pid, _machine(), _born(pid))
+
+
+def used() -> dict[str, str]:
+    """What this process has used: processor time in seconds, and its memory in bytes where the system tells."""
+    facts = {"cpu_seconds": f"{time.process_time():.2f}"}
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return facts
+    return facts | {"memory_bytes": str(pages * os.sysconf("SC_PAGE_SIZE"))}
 
 
 def known_dead(info: WorkerInfo, machine: str) -> bool:

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from jobbers.settings import Settings
 from jobbers.store.renewal import Renewal, RenewalFailed
@@ -28,7 +24,6 @@ CANCEL_SECONDS = 1.2
 BLOCKED_SECONDS = 1.0
 FENCE_SECONDS = 0.25
 """How long an execution may outlive its lease."""
-_PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Keeper:
@@ -44,7 +39,6 @@ class Keeper:
         self._period = min(settings.lease / 3, CANCEL_SECONDS)
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
         self._thread = threading.Thread(target=self._run, name="jobbers-keeper", daemon=True)
         self._answered = time.monotonic()
         self._blocked_since: float | None = None
@@ -114,11 +108,6 @@ class Keeper:
             return False
         if self._blocked_since is None:
             self._blocked_since = self._answered
-            log.warning(
-                "the event loop has been blocked for %.1f seconds by %s",
-                now - self._answered,
-                self._blocker(),
-            )
         blocked = now - self._blocked_since
         if blocked <= self._settings.max_block:
             return False
@@ -129,11 +118,3 @@ class Keeper:
 
     def _answer(self) -> None:
         self._answered = time.monotonic()
-
-    def _blocker(self) -> str:
-        frame = sys._current_frames().get(self._loop_thread)
-        if frame is None:
-            return "unknown code"
-        stack = traceback.extract_stack(frame)
-        place = next((it for it in reversed(stack) if not it.filename.startswith(_PACKAGE)), stack[-1])
-        return f"{place.name} ({place.filename}:{place.lineno})"

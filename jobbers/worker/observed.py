@@ -46,4 +46,5 @@ def ended(execution: Execution) -> AttemptEnded:
         execution.outcome,
         time.monotonic() - execution.started,
         execution.error,
+        claimed.created,
     )

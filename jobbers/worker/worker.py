@@ -20,7 +20,7 @@ from jobbers.core.roles import Role
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.engine import Capacity, Engine
-from jobbers.worker.identity import Identity, identify, known_dead
+from jobbers.worker.identity import Identity, identify, known_dead, used
 from jobbers.worker.roles import RoleWatch
 from jobbers.worker.shutdown import exit_without, hurried
 
@@ -214,7 +214,7 @@ class Worker:
 
     async def _presence(self, store: Store, engine: Engine) -> None:
         """Keep the entry in the roll up to date."""
-        started = int(time.time())
+        started, lag = int(time.time()), 0.0
         default = self.app.roles.get(self._role or "")
         while True:
             self._moved.clear()
@@ -231,6 +231,8 @@ class Worker:
                 "refused": engine.finisher.refused,
                 "started": started,
                 "stopping": int(self._stop.is_set()),
+                "lag_ms": round(lag * 1000),
+                **used(),
             }
             with contextlib.suppress(StoreError):
                 await store.control.announce(self.identity.id, facts, int(self.app.settings.lease * 6000))
@@ -239,8 +241,8 @@ class Worker:
                 async with asyncio.timeout(PRESENCE_SECONDS):
                     await self._moved.wait()
                     continue
+            lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
             if (tell := self.app.events.tell) is not None:
-                lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
                 tell(WorkerPulse(self.identity.id, len(engine.runner.running), engine.concurrency, lag))
 
     async def _until_stopped(self, store: Store, engine: Engine, parts: list[asyncio.Task[None]]) -> None:

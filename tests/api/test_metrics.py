@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import UTC, datetime
 
 import httpx2
@@ -12,6 +11,7 @@ import pytest
 from jobbers import Jobbers
 from jobbers.api import create_app
 from jobbers.api.metrics_text import MOST_SERIES, render
+from jobbers.core.tallies import Tallies
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
 from tests.api.support import Desk, call
@@ -60,6 +60,12 @@ async def test_metrics(api: httpx2.AsyncClient, desk: Desk) -> None:
     assert found["jobbers_tasks", 'status="queued"'] == 2
     assert found["jobbers_tasks_last_hour", 'queue="default",type="keep",outcome="succeeded"'] == 1
     assert found["jobbers_workers", ""] == 0
+    assert found["jobbers_server_round_trip_seconds", ""] > 0
+    assert found["jobbers_server_memory_bytes", ""] > 100_000
+    assert found["jobbers_queue_arrival_rate", 'queue="default"'] > 0
+    assert found["jobbers_queue_wanted_workers", 'queue="default"'] == 0, "it is paused"
+    assert ("jobbers_queue_utilisation", 'queue="default"') not in found, "without a worker nobody knows"
+    assert found["jobbers_run_seconds_last_hour", 'queue="default",quantile="0.5"'] > 0
 
 
 async def test_they_are_where_collectors_look(app: Jobbers) -> None:
@@ -71,9 +77,11 @@ async def test_they_are_where_collectors_look(app: Jobbers) -> None:
 
 def test_names_cannot_overrun_a_collector_nor_break_out() -> None:
     many = [QueueInfo(f"q{number}", number, float(number), False, {}) for number in range(MOST_SERIES * 2)]
-    worker = WorkerInfo('w"1\\\n', datetime.now(UTC), 0.1, {"running": "3", "concurrency": "many"})
-    counts = Counter({("q", "t", "succeeded"): 5})
-    found = parsed(render(many, {}, [worker], {100: counts, 101: counts, 102: Counter()}))
+    facts = {"running": "3", "concurrency": "many", "lag_ms": "250", "memory_bytes": "7e3", "refused": "nan"}
+    worker = WorkerInfo('w"1\\\n', datetime.now(UTC), 0.1, facts)
+    counts = Tallies()
+    counts.read([(b"q|t|succeeded", b"5")])
+    found = parsed(render(many, {}, [worker], {100: counts, 101: counts, 102: Tallies()}))
     depths = {labels: value for (name, labels), value in found.items() if name == "jobbers_queue_depth"}
     assert len(depths) == MOST_SERIES
     assert sum(depths.values()) == sum(range(MOST_SERIES * 2))
@@ -81,6 +89,8 @@ def test_names_cannot_overrun_a_collector_nor_break_out() -> None:
         "the largest of those left out"
     )
     assert found["jobbers_worker_running", r'worker="w\"1\\\n"'] == 3
+    assert found["jobbers_worker_loop_lag_seconds", r'worker="w\"1\\\n"'] == 0.25
+    assert found["jobbers_worker_refused", r'worker="w\"1\\\n"'] == 0, "nan is no number"
     assert found["jobbers_worker_concurrency", r'worker="w\"1\\\n"'] == 0
     assert found["jobbers_tasks_last_minute", 'queue="q",type="t",outcome="succeeded"'] == 5
     assert found["jobbers_tasks_last_hour", 'queue="q",type="t",outcome="succeeded"'] == 10

@@ -9,6 +9,7 @@ import pytest
 
 from jobbers import Jobbers, new_id
 from jobbers.core.payload import unpack_envelope
+from jobbers.store.logs import pack_line
 from tests.api.support import Desk, error_of
 
 
@@ -130,3 +131,21 @@ async def test_requeuing(api: httpx2.AsyncClient, desk: Desk) -> None:
     assert (await api.post(requeue, json={"args": [5], "kwargs": {"b": 2}})).status_code == 200
     envelope = unpack_envelope((await desk.claim("sums")).envelope)
     assert (envelope.args, envelope.kwargs) == ([5], {"b": 2})
+
+
+async def test_logs(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    task_id = (await api.post("/tasks", json={"type": "keep"})).json()["id"]
+    assert (await api.get(f"/tasks/{task_id}/logs")).json() == {"id": task_id, "lines": []}
+    lines = [pack_line(number, 1, "info", "shop", f"line {number}") for number in range(3)]
+    await (await app.client()).store.logs.append({task_id: lines}, 60_000)
+    body = (await api.get(f"/tasks/{task_id}/logs?limit=2")).json()
+    assert [line["message"] for line in body["lines"]] == ["line 1", "line 2"]
+    assert body["lines"][0] == {
+        "time": "1970-01-01T00:00:01Z",
+        "attempt": 1,
+        "level": "info",
+        "logger": "shop",
+        "message": "line 1",
+    }
+    error_of(await api.get(f"/tasks/{new_id()}/logs"), 404, "not_found")
+    error_of(await api.get(f"/tasks/{task_id}/logs?limit=0"), 422, "invalid_input")

@@ -65,6 +65,40 @@ def test_workers(jobbers, desk) -> None:
     assert data["facts"]["pid"] == "7"
 
 
+def test_advice(jobbers, desk) -> None:
+    assert jobbers("queues", "--advise").err == "no queues: nothing has been submitted yet\n"
+    desk.submit("send", queue="mail")
+    desk.submit("send")
+    desk.succeed(1)
+    facts(desk)
+    lines = jobbers("queues", "--advise", "--target-wait", "500ms").out.splitlines()
+    assert "because" in lines[0]
+    assert lines[3].split()[:2] == ["mail", "1"]
+    assert "not known" in lines[3]
+    default, mail = jobbers("queues", "list", "--advise", "--json").data
+    assert (mail["wanted_workers"], mail["workers"]) == (1, 0)
+    assert (default["queue"], default["workers"], default["ready"]) == ("default", 1, 0)
+    assert "is no duration" in jobbers("queues", "--advise", "--target-wait", "x", code=2).err
+
+
+def test_stats(jobbers, desk) -> None:
+    assert jobbers("stats").err == "nothing is known of that time\n"
+    desk.submit("send", queue="mail")
+    desk.submit("send")
+    desk.succeed(1)
+    facts(desk)
+    lines = jobbers("stats", "--last", "10m").out.splitlines()
+    assert lines[2].split()[:5] == ["default", "0", "0", "0", "0"]
+    assert "succeeded: 1" in lines[2]
+    default, mail = jobbers("stats", "--json").data
+    assert (default["outcomes"], default["workers"], default["seen"]) == ({"succeeded": 1}, 1, 1)
+    assert (mail["ready"], mail["outcomes"], mail["p99"]) == (1, {}, None)
+    (kind,) = jobbers("stats", "--by", "type", "--json").data
+    assert (kind["type"], kind["queue"], kind["timeouts"]) == ("send", "default", {})
+    assert "someone-1a2b3c" in jobbers("stats", "--by", "worker").out
+    assert "minutes must be" in jobbers("stats", "--last", "2d", code=2).err
+
+
 def test_top_once(jobbers, desk, surroundings: str) -> None:
     desk.submit("send", queue="mail")
     desk.submit("send")

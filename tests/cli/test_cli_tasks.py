@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from jobbers import new_id
+from jobbers import Jobbers, new_id
+from jobbers.store.logs import pack_line
 
 
 def test_status(jobbers, desk) -> None:
@@ -166,3 +167,19 @@ def test_cancel_says_what_it_could_not_do(jobbers, desk) -> None:
         f"error: there is no task {missing}: it never was, or its record has expired",
     ]
     assert jobbers("cancel", ended, code=6).out == ""
+
+
+def test_tail_with_logs(jobbers, desk) -> None:
+    task_id = desk.submit("send")
+    desk.succeed(1)
+
+    async def write(app: Jobbers) -> None:
+        line = pack_line(1_700_000_000.0, 1, "info", "shop", "sent \x1b[31m it")
+        await (await app.client()).store.logs.append({task_id: [line]}, 60_000)
+
+    desk(write)
+    assert "shop" not in jobbers("tail", task_id).out
+    assert "info     shop: sent \\x1b[31m it" in jobbers("tail", task_id, "--logs").out
+    lines = [json.loads(line) for line in jobbers("tail", task_id, "--logs", "--json").out.splitlines()]
+    (found,) = [line for line in lines if line["event"] == "log"]
+    assert (found["id"], found["attempt"], found["level"], found["logger"]) == (task_id, 1, "info", "shop")

@@ -18,7 +18,8 @@ async def test_a_blocked_loop_keeps_its_leases(scene: Scene) -> None:
     assert await scene.final([task, neighbour]) == {SUCCEEDED: 2}
     assert scene.effects.count("start") == 2
     assert "the event loop has been blocked for" in worker.said()
-    assert "by block (" in worker.said()
+    assert f"by task {task.id} (block)" in worker.said()
+    assert "in block\n" in worker.said()
 
 
 @pytest.mark.scene(lease=1.0, max_block=1.0)

@@ -211,7 +211,8 @@ async def snapshot(store: Store) -> dict[str, Any]:
     """Everything in shard 0, one entry for each thing that can change on its own.
 
     ``task:<id> <field>``, ``due <id>`` (a score), ``paused <queue>``, ``lane:<lane>`` and ``recent`` (lists of ids and, in
-    recent, statuses), ``stats <field>`` (of all minutes), ``unique:<key>``, ``<key> ttl``.
+    recent, statuses), ``stats <field>`` (of all minutes; not for how long
+    executions ran), ``unique:<key>``, ``<key> ttl``.
     """
     flat: dict[str, Any] = {}
     prefix = store.shards[0].prefix
@@ -219,7 +220,9 @@ async def snapshot(store: Store) -> dict[str, Any]:
     for key, held in (await read_keyspace(store)).items():
         name = key.removeprefix(prefix).lstrip(":")
         if name.startswith("stats:"):
-            stats.update({counted: int(number) for counted, number in held.value.items()})
+            stats.update(
+                {counted: int(number) for counted, number in held.value.items() if "|ran|" not in counted}
+            )
             continue
         match held.type:
             case "hash" | "zset":

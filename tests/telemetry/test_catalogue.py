@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from jobbers.core.events import Event, Outcome
+from jobbers.core.events import AttemptEnded, Event, Outcome
 from jobbers.core.granularity import Kind
 from jobbers.telemetry import names
 from jobbers.telemetry.histogram import BOUNDS, Histogram
@@ -56,3 +57,16 @@ def test_a_metric_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(series) == 4
     other = ((names.OPERATION, "other"), (names.DESTINATION, "other"))
     assert series[other].count == 7
+
+
+def test_end_to_end_counts_tasks_that_have_ended() -> None:
+    metrics = Metrics()
+    created = round(time.time() * 1000) - 90_000
+    for outcome in (Outcome.RETRIED, Outcome.SNOOZED, Outcome.SUCCEEDED, Outcome.FAILED):
+        metrics.ended(AttemptEnded("t", "work", "q", 1, "w", outcome, 0.5, None, created), None)
+    found = {
+        dict(labels)[names.TASK_OUTCOME]: it
+        for labels, it in metrics._histograms[names.TASK_END_TO_END].items()
+    }
+    assert found.keys() == {"succeeded", "failed"}
+    assert 89 < found["succeeded"].total < 150

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from jobbers.core.events import (
     Event,
     FinishRefused,
     LeaseLost,
+    LoopBlocked,
     Outcome,
     QueueMeasured,
     RunSubmitted,
@@ -192,6 +194,37 @@ async def test_one_that_raises_does_not_touch_a_task(app: Jobbers, worker: Start
     handle = await work.submit()
     async with worker(app):
         assert await handle.result(10) == 1
+
+
+def hog(seconds: float) -> None:
+    """Block the thread."""
+    time.sleep(seconds)
+
+
+async def test_what_blocks_the_loop_is_named(
+    app: Jobbers, worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.task
+    async def greedy() -> None:
+        hog(1.0)
+
+    app.settings = app.settings.model_copy(update={"block_warning": 0.1})
+    heard = Heard()
+    app.events.subscribe(heard.append, LoopBlocked)
+    async with worker(app):
+        handle = await greedy.submit()
+        await handle.result(20)
+        await until(lambda: any(event.over for event in heard.of(LoopBlocked)), "the end is told")
+    mine = [event for event in heard.of(LoopBlocked) if event.id == handle.id]
+    assert [event.over for event in mine] == [False, True]
+    first, last = mine
+    assert first.type == "greedy"
+    assert "in hog" in first.stack
+    assert "in greedy" in first.stack
+    assert "runner.py" not in first.stack, "what is around every task is left out"
+    assert 0.1 < first.seconds < last.seconds
+    assert last.seconds >= 0.9
+    assert f"by task {handle.id} (greedy)" in caplog.text
 
 
 async def test_queues_and_slots_are_measured(app: Jobbers, worker: StartWorker) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobbers import Fail, Retry, Snooze
-from jobbers.core.decide import UNKNOWN_TYPE_SNOOZES, decide, decide_unknown_type
+from jobbers.core.decide import UNKNOWN_TYPE_SNOOZES, HeartbeatMissed, TimedOut, decide, decide_unknown_type
 from jobbers.core.policy import NO_RETRY, Execution, OnShutdown, Policy
 from jobbers.core.status import Event
 
@@ -95,3 +95,12 @@ def test_an_unknown_type_is_put_back_with_growing_delay_and_ends_as_a_dead_lette
     assert delays == sorted(delays)
     assert delays[0] == 1_000
     assert decisions[-1].event is Event.FAIL
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"), [(TimedOut(), "timeout"), (HeartbeatMissed(), "silent"), (ValueError(), "")]
+)
+def test_what_the_worker_ended_says_so(error: Exception, cause: str) -> None:
+    for policy in (POLICY, with_retry(Retry(2)), with_retry(Retry(2, on=(OSError,)))):
+        for failures in (1, 2):
+            assert decide(policy, failures, error, 0.5).cause == cause

@@ -26,7 +26,12 @@ router = APIRouter(tags=["system"], route_class=ApiRoute)
 async def metrics(inspector: deps.TheInspector) -> Response:
     """Queues, tasks by what became of them, and workers, in the text format of Prometheus. All numbers are read from the
     task server, so one service of a cluster is enough to ask."""
-    queues, counts, workers, stats = await asyncio.gather(
-        inspector.queues(), inspector.counts(), inspector.workers(), inspector.stats(MINUTES)
+    queues, counts, workers, tallies, advice, server = await asyncio.gather(
+        inspector.queues(),
+        inspector.counts(),
+        inspector.workers(),
+        inspector.tallies(MINUTES),
+        inspector.advice(),
+        inspector.server(),
     )
-    return Response(render(queues, counts, workers, stats), media_type=CONTENT_TYPE)
+    return Response(render(queues, counts, workers, tallies, advice, server), media_type=CONTENT_TYPE)

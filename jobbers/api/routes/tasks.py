@@ -19,6 +19,8 @@ from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
 from jobbers.api.submit import load_edit, prepare, prepare_all, submit_all
 from jobbers.api.task_views import (
     Cancelled,
+    LogLineView,
+    LogsView,
     ResultView,
     StatusView,
     Submitted,
@@ -37,6 +39,7 @@ from jobbers.core.status import Status
 from jobbers.errors import NotFound, TaskCancelled, TaskFailed, TaskSkipped
 from jobbers.inspector import Inspector
 from jobbers.store.inspect import Outcome
+from jobbers.store.logs import MOST_LINES
 
 LONGEST_WAIT = 60.0
 LARGE = 256 * 1024
@@ -154,6 +157,24 @@ async def read(
     """All that is known of a task."""
     await check_tasks(caller, inspector, [task_id])
     return TaskView.of(await inspector.task(task_id), app.settings.trace_url)
+
+
+@router.get(
+    "/{task_id}/logs",
+    response_model=LogsView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def logs(
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    task_id: deps.TaskId,
+    limit: Annotated[int, Query(ge=1, le=MOST_LINES, description="How many lines at most.")] = MOST_LINES,
+) -> LogsView:
+    """The last lines that a task has logged: of types that the setting `keep_logs` names. They come a second late."""
+    await check_tasks(caller, inspector, [task_id])
+    lines = await inspector.logs(task_id, limit)
+    return LogsView(id=task_id, lines=[LogLineView.model_validate(line) for line in lines])
 
 
 @router.get(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Annotated, Any
 
 import typer
 
 from jobbers.cli.exit_codes import ExitCode
+from jobbers.cli.inputs import duration
 from jobbers.cli.lazy import ListGroup, new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, span, table
 from jobbers.cli.running import guarded
+from jobbers.core.advice import Advice
 from jobbers.errors import InvalidInput
 from jobbers.store.inspect import QueueInfo
 
@@ -31,13 +33,26 @@ class WhenFull(Enum):
 
 @cli.command("list")
 @guarded
-async def list_queues(target: Target, json: Json = False) -> None:
+async def list_queues(
+    target: Target,
+    json: Json = False,
+    advise: Annotated[
+        bool, typer.Option("--advise", help="Show how many workers each queue needs, and why.")
+    ] = False,
+    target_wait: Annotated[
+        str, typer.Option("--target-wait", help="With --advise: how long tasks may wait on average.")
+    ] = "5s",
+) -> None:
     """List queues and what is ready in them.
 
     Shown are how many tasks are ready, for how long the oldest has been, and what holds for the queue.
     """
     async with target.open() as app:
-        queues = await (await app.inspector()).queues()
+        inspector = await app.inspector()
+        if advise:
+            _show_advice(await inspector.advice(duration(target_wait, "--target-wait")), json)
+            return
+        queues = await inspector.queues()
     if json:
         show_json(queues)
     elif not queues:
@@ -179,6 +194,50 @@ async def _switch(names: list[str], target: Target, state: str, *, json: bool) -
         show_json([{"name": name, "draining": True} for name in names])
     else:
         show_json([{"name": name, "paused": state == "paused"} for name in names])
+
+
+def _show_advice(advice: list[Advice], json: bool) -> None:
+    if json:
+        show_json(advice)
+    elif not advice:
+        say("no queues: nothing has been submitted yet")
+    else:
+        console().print(advice_table(advice))
+
+
+def advice_table(advice: Iterable[Advice]) -> Any:
+    """Advice as a table; ``-`` is what is not known, or never."""
+    rows = (
+        [
+            it.queue,
+            f"{it.ready:,}",
+            f"{it.arrival_rate:.3g}",
+            _or_dash(it.service_rate, lambda rate: f"{rate:.3g}"),
+            _or_dash(it.run_seconds, span),
+            _or_dash(it.utilisation, lambda share: f"{share:.0%}"),
+            _or_dash(it.drain_seconds, span),
+            it.workers,
+            it.wanted_workers,
+            it.why,
+        ]
+        for it in advice
+    )
+    columns = [
+        ">ready",
+        ">arrive/s",
+        ">serve/s",
+        ">run",
+        ">busy",
+        ">empty in",
+        ">workers",
+        ">wanted",
+        "because",
+    ]
+    return table(["queue", *columns], rows)
+
+
+def _or_dash(value: float | None, shown: Callable[[float], str]) -> str:
+    return "-" if value is None else shown(value)
 
 
 def queues_table(queues: Iterable[QueueInfo]) -> Any:

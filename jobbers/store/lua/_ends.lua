@@ -3,7 +3,7 @@
 -- What every end of a task has in common. `record` holds the fields that CLOSING names; `event` has been checked
 -- against FROM; `stamp` is now as text; the rest are fields to set besides. What a run's task leaves behind stays as long as
 -- the run is open, and its end moves the run on: see `advance`.
-local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch'}
+local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch', 'started'}
 local ended_besides = {}
 local returned, lies = '', 'result' -- what the task that is being closed returned, and where that lies
 
@@ -60,6 +60,9 @@ local function close(id, record, event, stamp, retention, tally, ...)
     tell(record[7], id, status)
   end
   count(tally, record[3], record[4], status)
+  if record[1] == 'running' then
+    worked(tally, record[3], record[4], record[8], tonumber(stamp))
+  end
 end
 
 -- Whether a task is to 'start' or to be 'skip'ped. `need` is how many more must succeed where its trigger counts them,

@@ -86,7 +86,7 @@ local function tell(watch, id, status)
   end
 end
 
--- tally[lane][type][outcome] = how often
+-- tally[lane][type][outcome] = how often; each becomes a field `queue|type|outcome` of the minute
 local function count(tally, lane, kind, outcome)
   local kinds = tally[lane]
   if not kinds then
@@ -99,6 +99,29 @@ local function count(tally, lane, kind, outcome)
     kinds[kind] = outcomes
   end
   outcomes[outcome] = (outcomes[outcome] or 0) + 1
+end
+
+-- An execution that has been counted ran from `started` (of its record, which anybody may have written) to now: its time is
+-- added up, and it is counted in a bucket. Bucket n ends at 2^(n/2) ms: see jobbers/core/tallies.py.
+local HALF_OCTAVE = math.log(2) / 2
+
+local function worked(tally, lane, kind, started, now)
+  started = tonumber(started)
+  if started and math.abs(now - started) < 1e11 then
+    local ms = math.max(0, math.floor(now - started))
+    local bucket = 'ran|' .. (ms < 2 and 0 or math.ceil(math.log(ms) / HALF_OCTAVE - 1e-6))
+    local outcomes = tally[lane][kind]
+    outcomes[bucket] = (outcomes[bucket] or 0) + 1
+    outcomes['ran|ms'] = (outcomes['ran|ms'] or 0) + ms
+  end
+end
+
+-- Count that an execution was ended for a `cause`, 'timeout' or 'silent', by its queue and by its worker.
+local function blame(tally, record, cause, outcome)
+  if cause ~= '' then
+    count(tally, record[3], record[4], cause .. '|' .. outcome)
+    count(tally, ':0', string.match(record[2], '^(.*)/') or '', cause .. '|' .. outcome)
+  end
 end
 
 local function keep_counts(tally, now)

@@ -1,10 +1,11 @@
 -- Put failed executions into the due set; each has used an attempt.
 -- KEYS  1 shard prefix
--- ARGV  1 errors kept per task, then for each task: id, owner, delay ms, reason, error report or ''
+-- ARGV  1 errors kept per task, then for each task: id, owner, delay ms, reason, error report or '',
+--       'timeout' or 'silent' if it was ended for that, or ''
 -- REPLY the ids that were refused; sending the same retry again is accepted and changes nothing
 local now = now_ms()
 local refused, tally = {}, {}
-for i = 2, #ARGV, 5 do
+for i = 2, #ARGV, 6 do
   local id, owner = ARGV[i], ARGV[i + 1]
   local key = P .. K.task .. id
   local record = redis.pcall('HMGET', key, unpack(CLOSING))
@@ -16,6 +17,8 @@ for i = 2, #ARGV, 5 do
     stop(id, record, now)
     schedule(id, due)
     count(tally, record[3], record[4], 'retried')
+    worked(tally, record[3], record[4], record[8], now)
+    blame(tally, record, ARGV[i + 5], 'retried')
   elseif record[2] ~= owner or not FROM.promote[record[1]] then
     refused[#refused + 1] = id
   end

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from jobbers.testing.simulate.loop import here
 from jobbers.worker.keeper import Keeper
+from jobbers.worker.loop_guard import LoopGuard
 
 
 class SimulatedKeeper(Keeper):
@@ -30,6 +31,16 @@ class SimulatedKeeper(Keeper):
         while True:
             await asyncio.sleep(self._period * random.uniform(0.8, 1.0))
             self._tick()
+
+
+class NoGuard(LoopGuard):
+    """Looks at nothing: in a simulation all loops are one, and no time passes while it is blocked."""
+
+    def start(self) -> None:
+        """Nothing begins."""
+
+    def stop(self) -> None:
+        """Nothing ends."""
 
 
 class _MainThread:

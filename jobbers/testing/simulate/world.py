@@ -25,7 +25,7 @@ from jobbers.testing.checker import check
 from jobbers.testing.finding import Finding
 from jobbers.testing.history import Event, History
 from jobbers.testing.simulate.faults import FAULTS
-from jobbers.testing.simulate.keeper import SimulatedKeeper
+from jobbers.testing.simulate.keeper import NoGuard, SimulatedKeeper
 from jobbers.testing.simulate.load import Client, add_tasks
 from jobbers.testing.simulate.loop import Process, VirtualLoop
 from jobbers.testing.simulate.network import Network, SimulatedConnector
@@ -78,6 +78,7 @@ def simulate(seed: int, plan: Plan | None = None) -> Report:
         _uncollected(),
         simulated_time_and_chance(loop, seed),
         mock.patch.object(engine, "Keeper", SimulatedKeeper),
+        mock.patch.object(engine, "LoopGuard", NoGuard),
     ):
         world = World(loop, chance, plan, Path(folder))
         try:

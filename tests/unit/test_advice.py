@@ -1,0 +1,104 @@
+"""Advice on workers: rates, Erlang's formula against known values, and its bounds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobbers.core.advice import MOST_SLOTS, Observed, advise, arrival_rate, mean_wait, slots_for
+
+
+def seen(**changes: Any) -> Observed:
+    return Observed(
+        **{
+            "queue": "mail",
+            "seconds": 100.0,
+            "left": 1_000,
+            "ready": 0,
+            "ready_before": 0,
+            "ran_seconds": 0.5,
+            "workers": 2,
+            "slots": 20,
+            **changes,
+        }
+    )
+
+
+def test_what_arrives_is_what_left_and_what_has_gathered() -> None:
+    assert arrival_rate(seen()) == 10
+    assert arrival_rate(seen(ready=500)) == 15
+    assert arrival_rate(seen(ready_before=500)) == 5
+    assert arrival_rate(seen(ready_before=5_000)) == 0
+    assert arrival_rate(seen(ready=500, ready_before=None)) == 10
+    assert arrival_rate(seen(seconds=0)) == 0
+
+
+def test_a_queue_with_enough_workers() -> None:
+    advice = advise(seen(), 5.0)
+    assert (advice.arrival_rate, advice.service_rate, advice.utilisation) == (10, 40, 0.25)
+    assert advice.drain_seconds == 0
+    assert (advice.wanted_slots, advice.wanted_workers) == (6, 1)  # five are always busy, and six are enough
+
+
+def test_what_is_ready_is_to_begin_within_the_target() -> None:
+    advice = advise(seen(ready=400, ready_before=400), 5.0)
+    assert advice.drain_seconds == pytest.approx(400 / 30)
+    assert advice.wanted_slots == 45  # 0.5 s x (10 + 400 / 5) a second
+    assert advice.wanted_workers == 5
+    assert advise(seen(ready=3, ready_before=3, left=0), 0.001).wanted_slots == 3, (
+        "no more than there are tasks"
+    )
+
+
+def test_too_few_workers_never_get_done() -> None:
+    advice = advise(seen(ready=10, ready_before=0, slots=4, workers=1), 5.0)
+    assert advice.drain_seconds is None
+    assert advice.utilisation is not None
+    assert advice.utilisation > 1
+    assert advice.wanted_workers == 2
+
+
+def test_no_workers_no_history_nothing_to_do_and_paused() -> None:
+    advice = advise(seen(left=0, ready=1, ran_seconds=None, workers=0, slots=0), 5.0)
+    assert (advice.wanted_workers, advice.drain_seconds, advice.service_rate) == (1, None, None)
+    assert "not known" in advice.why
+    assert advise(seen(left=0, ready=9, ready_before=9, ran_seconds=None), 5.0).wanted_workers == 2, (
+        "as it is"
+    )
+    assert advise(seen(left=0, ran_seconds=None), 5.0).wanted_workers == 0
+    assert advise(seen(left=0), 5.0).wanted_workers == 0
+    assert advise(seen(left=0, ready=1), 5.0).wanted_workers == 1
+    for ran in (None, 0.5):
+        paused = advise(seen(ready=100, paused=True, ran_seconds=ran), 5.0)
+        assert (paused.wanted_workers, paused.why, paused.drain_seconds) == (0, "it is paused", None)
+
+
+def test_erlang() -> None:
+    # One line at one counter that is busy half of the time: customers wait as long as they are served.
+    assert mean_wait(1, 0.5, 3.0) == pytest.approx(3.0)
+    # Tables of call centres: ten agents with a load of eight, C = 0.409.
+    assert mean_wait(10, 8.0, 1.0) == pytest.approx(0.409 / 2, rel=0.01)
+    assert mean_wait(8, 8.0, 1.0) == math.inf
+
+
+@given(
+    load=st.floats(0, 5_000),
+    run=st.floats(0.001, 3_600),
+    target=st.floats(0.001, 86_400),
+)
+def test_the_fewest_slots_that_are_enough(load: float, run: float, target: float) -> None:
+    slots = slots_for(load, run, target)
+    if load == 0:
+        assert slots == 0
+        return
+    assert mean_wait(slots, load, run) <= target
+    assert slots == math.floor(load) + 1 or mean_wait(slots - 1, load, run) > target
+
+
+def test_enormous_loads_are_bounded() -> None:
+    advice = advise(seen(left=10**12, ran_seconds=3_600.0), 0.001)
+    assert advice.wanted_slots == MOST_SLOTS
