@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jobbers.context import AttemptOver, CurrentBatch, CurrentTask, current_batch, current_task
     from jobbers.core.batch import Batch
     from jobbers.core.limits import Fair, Limit, Rate
-    from jobbers.core.policy import Retry, Unique
+    from jobbers.core.policy import Debounce, Retry, Throttle, Unique
     from jobbers.core.results import Results
     from jobbers.core.signals import Fail, Skip, Snooze
     from jobbers.core.spread import HashBy, Random, RoundRobin, Spread
@@ -38,6 +38,7 @@ __all__ = [
     "CurrentBatch",
     "CurrentTask",
     "Dag",
+    "Debounce",
     "Fail",
     "Fair",
     "Flow",
@@ -69,6 +70,7 @@ __all__ = [
     "TaskRecord",
     "TaskSkipped",
     "TaskType",
+    "Throttle",
     "Unique",
     "WaitTimeout",
     "chain",
@@ -90,6 +92,8 @@ _HOMES = {
     "CurrentBatch": "jobbers.context",
     "CurrentTask": "jobbers.context",
     "Dag": "jobbers.flow",
+    "Debounce": "jobbers.core.policy",
+    "Throttle": "jobbers.core.policy",
     "Flow": "jobbers.flow",
     "NodeState": "jobbers.run",
     "RunHandle": "jobbers.run",

@@ -6,7 +6,7 @@ import asyncio
 import time
 import weakref
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from jobbers.client import Client
 from jobbers.core.events import Dispatcher
@@ -18,6 +18,7 @@ from jobbers.store.embedded import EmbeddedServer
 from jobbers.store.embedded import start as start_embedded
 from jobbers.store.store import Store
 from jobbers.store.url import embedded_directory, is_embedded, parse
+from jobbers.task_type import TaskType
 
 
 class Access:
@@ -29,6 +30,7 @@ class Access:
             parse(settings.redis_url)
         self.blobs = blobs or FolderBlobStore(Path(settings.blob_dir))
         self.events = Dispatcher(time.monotonic)
+        self.task_types: dict[str, TaskType[Any, Any]] = {}
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
@@ -65,7 +67,7 @@ class Access:
         return client
 
     async def _open_client(self) -> Client:
-        client = Client(await self.open_store(), self.settings, self.blobs, self.events)
+        client = Client(await self.open_store(), self.settings, self.blobs, self.events, self.task_types)
         self._clients[asyncio.get_running_loop()] = client
         return client
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
@@ -12,9 +11,20 @@ from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
+from jobbers.core.keyed import check_key, only_one
 from jobbers.core.limits import Fair, Key, Limit, Rate
 from jobbers.core.names import check_name
-from jobbers.core.policy import DEFAULT_PRIORITY, NO_RETRY, Execution, OnShutdown, Policy, Retry
+from jobbers.core.policy import (
+    DEFAULT_PRIORITY,
+    NO_RETRY,
+    Debounce,
+    OnShutdown,
+    Policy,
+    Retry,
+    Throttle,
+    Unique,
+    execution_of,
+)
 from jobbers.core.queue_rules import QueueLimit, WhenFull, check_limit
 from jobbers.core.roles import Role, RoleLike, make_role
 from jobbers.core.spread import Spread
@@ -73,7 +83,6 @@ class Jobbers(Access):
         self.roles: dict[str, Role] = {
             check_name(name, "the role"): make_role(queues) for name, queues in (roles or {}).items()
         }
-        self.task_types: dict[str, TaskType[Any, Any]] = {}
         self.queue_limits: dict[str, QueueLimit] = {}
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
@@ -102,6 +111,10 @@ class Jobbers(Access):
         deadline: Duration | None = None,
         slow_after: Duration | None = None,
         process: bool = False,
+        unique: Unique | None = None,
+        singleton: bool = False,
+        debounce: Debounce | None = None,
+        throttle: Throttle | None = None,
         on_shutdown: Literal["requeue", "fail", "finish"] = "requeue",
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
@@ -125,6 +138,7 @@ class Jobbers(Access):
         * ``retry``: a :class:`Retry`, or a number of attempts; one attempt by default.
         * ``timeout``: of one execution. ``heartbeat``: longest silence between heartbeats. ``deadline``: longest wait
           from submission to start. ``slow_after``: when a running task counts as slow.
+        * ``unique``, ``singleton``, ``debounce``, ``throttle``: what becomes of a second task; see ``docs/keys.md``.
         * ``on_shutdown``: what becomes of a running task when its worker's grace time ends.
         * ``retention``, ``failed_retention``: how long its records stay.
         * ``telemetry``: which attempts get a span: ``"auto"``, ``"always"``, a ratio, ``"slow:500ms"``, ``"errors"``,
@@ -153,6 +167,10 @@ class Jobbers(Access):
         deadline: Duration | None = None,
         slow_after: Duration | None = None,
         process: bool = False,
+        unique: Unique | None = None,
+        singleton: bool = False,
+        debounce: Debounce | None = None,
+        throttle: Throttle | None = None,
         on_shutdown: str = "requeue",
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
@@ -171,7 +189,7 @@ class Jobbers(Access):
             spread=spread,
             priority=priority,
             retry=NO_RETRY if retry is None else Retry(retry) if isinstance(retry, int) else retry,
-            execution=_execution(function, process),
+            execution=execution_of(function, process),
             on_shutdown=OnShutdown(on_shutdown),
             timeout_ms=to_optional_ms(timeout, "timeout"),
             heartbeat_ms=to_optional_ms(heartbeat, "heartbeat"),
@@ -183,19 +201,23 @@ class Jobbers(Access):
             telemetry=parse_granularity(telemetry),
             per_worker=per_worker(limits),
             batch=batch,
+            keyed=check_key(chosen, function, only_one(unique, singleton, debounce, throttle)),
         )
         task_type: TaskType[Any, Any] = TaskType(
             function, chosen, policy, self.client, self.settings.max_payload, dict(extras or {})
         )
         task_type.gates, task_type.gates_of_queues = gates, self.limits.of_queues
-        if chosen in self.task_types:
+        return self._enter(task_type)
+
+    def _enter(self, task_type: TaskType[Any, Any]) -> TaskType[Any, Any]:
+        if task_type.name in self.task_types:
             raise ConfigError(
-                f"task type {chosen!r} is registered already: give one of the two another name="
+                f"task type {task_type.name!r} is registered already: give one of the two another name="
             )
         if self.telemetry is not None:
             task_type.outbound = self.telemetry.outbound
-        self.limits.define(gates)
-        self.task_types[chosen] = task_type
+        self.limits.define(task_type.gates)
+        self.task_types[task_type.name] = task_type
         return task_type
 
     def _granularity_of(self, name: str) -> Granularity:
@@ -329,11 +351,3 @@ class Jobbers(Access):
 
     def __repr__(self) -> str:
         return f"<Jobbers {self.settings.namespace}>"
-
-
-def _execution(function: Callable[..., Any], process: bool) -> Execution:
-    if inspect.iscoroutinefunction(function):
-        if process:
-            raise ConfigError("process=True is for plain functions: an async function runs on the event loop")
-        return Execution.ASYNC
-    return Execution.PROCESS if process else Execution.THREAD

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from jobbers.core import ids
 from jobbers.core.events import Dispatcher, TaskSubmitted
 from jobbers.core.limits import is_shared
-from jobbers.core.payload import pack
+from jobbers.core.payload import pack, unpack_envelope
 from jobbers.core.queue_rules import QueueRules
+from jobbers.core.signature import Signature
 from jobbers.core.status import FINAL, Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
-from jobbers.errors import InvalidId, InvalidInput, NotFound, WaitTimeout
+from jobbers.errors import InvalidId, InvalidInput, NotFound, StoreError, TaskStruck, WaitTimeout
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
 from jobbers.store.inspect import Outcome
@@ -48,12 +53,27 @@ def new_id(unique: str | None = None, *, limited: bool = False) -> str:
     return ids.with_tail(task_id, ids.unique_tail(unique)) if unique else task_id
 
 
+class HasSignature(Protocol):
+    """A task type, as far as clients care."""
+
+    @property
+    def signature(self) -> Signature:
+        """Its parameters."""
+        ...
+
+
 class Client:
     """What programs do with tasks, over an open store."""
 
     def __init__(
-        self, store: Store, settings: Settings, blobs: BlobStore, events: Dispatcher | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        blobs: BlobStore,
+        events: Dispatcher | None = None,
+        types: Mapping[str, HasSignature] = MappingProxyType({}),
     ) -> None:
+        self._types = types
         self.store = store
         self._settings = settings
         self._blobs = blobs
@@ -71,6 +91,7 @@ class Client:
         specs = rules.routed(specs)
         if rules.limits or rules.draining:
             await self._admit(specs, rules)
+        await self._refuse_struck(specs)
         holders = await self.store.tasks.submit(specs)
         if (tell := self.events.tell) is not None:
             for spec in specs:
@@ -114,6 +135,7 @@ class Client:
         rules = self.store.queues.recent or await self.store.queues.refreshed()
         if rules.routes:
             (spec,) = rules.routed([spec])
+        await self._refuse_struck((spec,))
         task_id = await self.store.tasks.submit_one(spec)
         if (tell := self.events.tell) is not None and task_id == spec.id:
             tell(_submitted(spec))
@@ -142,6 +164,35 @@ class Client:
         else:
             if not future.done():
                 future.set_result(task_id)
+
+    async def _refuse_struck(self, specs: Iterable[TaskSpec]) -> None:
+        """Raises :class:`TaskStruck` if a strike is on one of these, which are then none of them submitted."""
+        strikes = self.store.strikes
+        if strikes.stale:
+            with contextlib.suppress(
+                StoreError
+            ):  # a server that is away lets the submission itself tell of it
+                await strikes.refresh()
+        if not strikes.known:
+            return
+        for spec in specs:
+            kind = spec.placement.type
+            strike = strikes.find(kind, functools.partial(self._arguments, spec))
+            if strike is not None and strike.action == "cancel":
+                raise TaskStruck(
+                    f"tasks of type {kind!r} like this one are not taken ({strike.why}); jobbers strike list shows what is "
+                    "struck",
+                    strike=strike.id,
+                    reason=strike.reason,
+                )
+
+    def _arguments(self, spec: TaskSpec) -> Mapping[str, Any]:
+        """What a task is called with, by parameter as far as its type is known here."""
+        envelope = unpack_envelope(spec.envelope)
+        known = self._types.get(spec.placement.type)
+        if known is None:
+            return envelope.kwargs
+        return known.signature.named(envelope.args, envelope.kwargs)
 
     async def outcome(self, task_id: str) -> Outcome:
         """How a task stands. Raises :class:`NotFound`."""
@@ -225,23 +276,26 @@ class Client:
         await self.store.close()
 
 
-def place(placement: Placement, task_id: str | None, envelope: bytes, gates: str = "") -> TaskSpec:
-    """A task to submit; without an id it gets a new one. Raises :class:`InvalidId`."""
-    unique, limited = placement.unique_key, is_shared(gates)
+def place(
+    placement: Placement, task_id: str | None, envelope: bytes, gates: str = "", key: str = ""
+) -> TaskSpec:
+    """A task to submit; without an id it gets a new one. ``key`` is what it is debounced or throttled by. Raises
+    :class:`InvalidId`."""
+    unique, limited = placement.unique_key or key, is_shared(gates)
     if task_id is None:
-        return TaskSpec(new_id(unique or None, limited=limited), placement, envelope, gates)
+        return TaskSpec(new_id(unique or None, limited=limited), placement, envelope, gates, key)
     checked = ids.check_id(task_id)
     if unique and not limited and ids.tail_of(checked) != ids.unique_tail(unique):
         raise InvalidId(
-            f"task id {checked} does not belong to the shard of unique key {unique!r}: make ids for unique tasks with "
-            "jobbers.new_id(unique=key)"
+            f"task id {checked} does not belong to the shard of unique key {unique!r}: make ids of tasks with a key with "
+            f"jobbers.new_id(unique={unique!r})"
         )
-    return TaskSpec(checked, placement, envelope, gates)
+    return TaskSpec(checked, placement, envelope, gates, key)
 
 
 def _submitted(spec: TaskSpec) -> TaskSubmitted:
     place = spec.placement
-    delayed = bool(place.delay_ms or place.at_ms)
+    delayed = bool(place.delay_ms or place.at_ms or place.collapse == "d")
     return TaskSubmitted(spec.id, place.type, place.queue, place.priority, delayed)
 
 

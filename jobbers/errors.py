@@ -12,6 +12,7 @@
     ├── Conflict                    conflict            the task's status does not allow it
     ├── QueueDraining               queue_draining      the queue takes nothing until it is resumed
     ├── QueueFull                   queue_full          the queue has as many tasks as it may have
+    ├── TaskStruck                  struck              a strike is on such tasks: nothing was submitted
     ├── TaskFailed                  task_failed         raised by ``result()``
     ├── TaskCancelled               task_cancelled      raised by ``result()``
     ├── WaitTimeout                 wait_timeout        (also a TimeoutError)
@@ -114,6 +115,17 @@ class QueueFull(JobbersError):
     """The queue has as many tasks as it may have, and refuses more. Nothing was written."""
 
     code = "queue_full"
+
+
+class TaskStruck(JobbersError):
+    """An operator has struck such tasks: nothing was submitted. ``strike`` is the id of the strike, ``reason`` why."""
+
+    code = "struck"
+
+    def __init__(self, message: str, *, strike: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.strike = strike
+        self.reason = reason
 
 
 class TaskFailed(JobbersError):

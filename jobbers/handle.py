@@ -28,14 +28,24 @@ class Progress:
 
 
 class TaskHandle(Generic[R]):
-    """Refers to a task by its id; costs nothing until asked. ``await handle`` is ``await handle.result()``."""
+    """Refers to a task by its id; costs nothing until asked. ``await handle`` is ``await handle.result()``.
 
-    __slots__ = ("_client", "_signature", "id")
+    ``attached``: the submission that gave this handle made no task, and joined one that was there: the holder of its unique
+    key, or the one that it was debounced or throttled with.
+    """
+
+    __slots__ = ("_client", "_signature", "attached", "id")
 
     def __init__(
-        self, task_id: str, client: Callable[[], Awaitable[Client]], signature: Signature | None = None
+        self,
+        task_id: str,
+        client: Callable[[], Awaitable[Client]],
+        signature: Signature | None = None,
+        *,
+        attached: bool = False,
     ) -> None:
         self.id = task_id
+        self.attached = attached
         self._client = client
         self._signature = signature
 

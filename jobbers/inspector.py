@@ -14,6 +14,7 @@ from jobbers.core.names import check_name
 from jobbers.core.payload import encode_arguments
 from jobbers.core.queue_rules import WhenFull, check_limit
 from jobbers.core.status import FINAL, Status
+from jobbers.core.strike import Strike
 from jobbers.core.tallies import Tallies
 from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
@@ -278,6 +279,18 @@ class Inspector:
             cursor = page.cursor
             if cursor is None:
                 return
+
+    async def strike(self, strike: Strike) -> Strike:
+        """Add a strike; workers and clients go by it within a second. Raises :class:`InvalidInput`."""
+        return await self.store.strikes.add(strike)
+
+    async def strikes(self) -> list[Strike]:
+        """What is struck, the oldest first."""
+        return await self.store.strikes.every()
+
+    async def lift(self, strike_id: str) -> Strike:
+        """Take a strike back. Raises :class:`NotFound`."""
+        return await self.store.strikes.lift(check_id(strike_id))
 
     async def check(self, *, mend: bool = False) -> list[Finding]:
         """Compare every record with the indexes; ``mend`` puts right what is wrong."""

@@ -33,6 +33,11 @@ class SyncHandle(Generic[R]):
         """The task's ULID."""
         return self._handle.id
 
+    @property
+    def attached(self) -> bool:
+        """See :class:`TaskHandle`."""
+        return self._handle.attached
+
     def result(self, timeout: float | None = None) -> R:
         """See :meth:`TaskHandle.result`."""
         return self._portal.call(lambda: self._handle.result(timeout))

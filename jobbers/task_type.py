@@ -16,10 +16,11 @@ from jobbers.client import Client, place
 from jobbers.core.batch_signature import BatchSignature
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.ids import check_id
+from jobbers.core.keyed import key_text, only_one, placed
 from jobbers.core.limits import NO_GATES, Gates
 from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.payload import encode_arguments
-from jobbers.core.policy import Policy, Unique, check_priority
+from jobbers.core.policy import Debounce, Keyed, Policy, Throttle, Unique, check_priority
 from jobbers.core.results import is_results
 from jobbers.core.signature import Signature
 from jobbers.core.spread import Spread
@@ -54,6 +55,7 @@ class Options:
     spread: Spread | None = None
     id: str | None = None
     headers: Mapping[str, str] | None = None
+    keyed: Keyed | None = None
 
 
 class Submitter(Generic[P, R]):
@@ -67,14 +69,15 @@ class Submitter(Generic[P, R]):
     async def submit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """Submit one task.
 
-        Returns when the server has it. Raises :class:`InvalidArgument` (naming the parameter), :class:`PayloadTooLarge`,
-        :class:`ServerUnavailable`, :class:`UnknownOutcome`, :class:`OutOfMemory`.
+        With a unique key that another holds, debounced or throttled, it may join a task that is there: then the handle is
+        that one's and ``attached``. Returns when the server has it. Raises :class:`InvalidArgument` (naming the parameter),
+        :class:`PayloadTooLarge`, :class:`ServerUnavailable`, :class:`UnknownOutcome`, :class:`OutOfMemory`.
         """
         if self._type.outbound is not None:
             return await self._traced(self._type.outbound, args, kwargs)
         spec = self._spec(args, kwargs, self._options.id, self._options.headers)
         client = await self._type.client()
-        return self._type.adopt(await client.submit_one(spec))
+        return self._type.submitted(spec, await client.submit_one(spec))
 
     async def _traced(
         self, outbound: Outbound, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -84,7 +87,7 @@ class Submitter(Generic[P, R]):
             client = await self._type.client()
             task_id = await client.submit_one(spec)
             sending.sent(task_id)
-        return self._type.adopt(task_id)
+        return self._type.submitted(spec, task_id)
 
     @contextlib.contextmanager
     def _sending(self, outbound: Outbound, count: int) -> Iterator[Sending]:
@@ -119,13 +122,13 @@ class Submitter(Generic[P, R]):
             if not specs:
                 return []
             client = await self._type.client()
-            return [self._type.adopt(task_id) for task_id in await client.submit(specs)]
+            return list(map(self._type.submitted, specs, await client.submit(specs)))
         with self._sending(outbound, len(rows)) as sending:
             specs = [self._spec(row, {}, None, sending.headers) for row in rows]
             client = await self._type.client()
             ids = await client.submit(specs)
             sending.sent(None)
-        return [self._type.adopt(task_id) for task_id in ids]
+        return list(map(self._type.submitted, specs, ids))
 
     def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskSpec:
         """What :meth:`submit` would send: checked, encoded, and with its id. Raises like it, before anything is sent."""
@@ -146,8 +149,14 @@ class Submitter(Generic[P, R]):
     ) -> TaskSpec:
         self._type.signature.check(args, kwargs)
         envelope = encode_arguments(self._type.name, args, kwargs, headers, self._type.max_payload)
-        placement = self._placement(args, kwargs)
-        return place(placement, task_id, envelope, self._type.gates_of(args, kwargs, placement))
+        placement, keyed = self._placement(args, kwargs), self._options.keyed
+        gates = self._type.gates_of(args, kwargs, placement)
+        if keyed is None:
+            return place(placement, task_id, envelope, gates)
+        key = key_text(self._type.name, keyed, self._type.signature.named(args, kwargs))
+        if placement.collapse:
+            return place(placement, task_id, envelope, gates, key)
+        return place(replace(placement, unique_key=check_unique_key(key)), task_id, envelope, gates)
 
     def _placement(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Placement:
         """The placement in the task's queue: one object for all tasks of a queue, which therefore go together."""
@@ -186,16 +195,14 @@ class TaskType(Generic[P, R]):
         self.gates = NO_GATES
         self.gates_of_queues: Mapping[str, Gates] = {}
         self.signature = (Signature if policy.batch is None else BatchSignature)(function, name)
-        self._defaults = Options(
-            Placement(
-                name,
-                policy.queue,
-                policy.priority,
-                deadline_ms=policy.deadline_ms or 0,
-                retention_ms=policy.retention_ms,
-            ),
-            policy.spread,
+        plain = Placement(
+            name,
+            policy.queue,
+            policy.priority,
+            deadline_ms=policy.deadline_ms or 0,
+            retention_ms=policy.retention_ms,
         )
+        self._defaults = Options(placed(plain, policy.keyed), policy.spread, keyed=policy.keyed)
         self._turns = itertools.count(_chance.randrange(1000))
         self._submitter: Submitter[P, R] = Submitter(self, self._defaults)
         self.submit = self._submitter.submit
@@ -217,6 +224,8 @@ class TaskType(Generic[P, R]):
         priority: int | None = None,
         queue: str | None = None,
         unique: str | Unique | None = None,
+        debounce: Debounce | None = None,
+        throttle: Throttle | None = None,
         deadline: Duration | None = None,
         id: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -225,14 +234,20 @@ class TaskType(Generic[P, R]):
 
         ``delay`` (seconds or timedelta) or ``at`` (an aware datetime) say when the task is due; ``priority`` is from 0
         (last) to 9 (first); ``unique`` is a key, or a :class:`Unique` with its scope, of which one task is accepted at a
-        time; ``deadline`` is how long it may wait for its start, from its submission on; ``id`` is a ULID made by
-        :func:`new_id`; ``headers`` are text that travels along. Raises :class:`InvalidInput` and its kinds.
+        time; ``debounce`` and ``throttle`` are a :class:`Debounce` and a :class:`Throttle`; one of these three takes the
+        place of what the type says; ``deadline`` is how long it may wait for its start, from its submission on; ``id`` is a
+        ULID made by :func:`new_id`; ``headers`` are text that travels along. Raises :class:`InvalidInput` and its kinds.
         """
         placement = self._defaults.placement
         if delay is not None and at is not None:
             raise InvalidInput("give a delay or a time (at), not both")
-        if isinstance(unique, str):
-            unique = Unique(unique)
+        given = only_one(Unique(unique) if isinstance(unique, str) else unique, False, debounce, throttle)
+        literal = given.key if isinstance(given, Unique) and isinstance(given.key, str) else None
+        keyed = None if literal is not None else given or self.policy.keyed
+        if isinstance(keyed, Debounce | Throttle) and (delay is not None or at is not None):
+            raise InvalidInput(
+                f"a {type(keyed).__name__} says when the task runs: give no delay and no time (at)"
+            )
         placement = replace(
             placement,
             delay_ms=0 if delay is None else to_ms(delay, "delay"),
@@ -242,12 +257,11 @@ class TaskType(Generic[P, R]):
             deadline_ms=placement.deadline_ms
             if deadline is None
             else to_optional_ms(deadline, "deadline") or 0,
-            unique_key="" if unique is None else check_unique_key(unique.key),
-            unique_scope="" if unique is None else unique.scope,
-            unique_ttl_ms=0 if unique is None else unique.ttl_ms,
+            unique_key="" if literal is None else check_unique_key(literal),
         )
+        placement = placed(placement, given or self.policy.keyed)
         spread = self.policy.spread if queue is None else None
-        return Submitter(self, Options(placement, spread, id, _check_headers(headers)))
+        return Submitter(self, Options(placement, spread, id, _check_headers(headers), keyed))
 
     def choose_queue(self, spread: Spread, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """The queue of a task with these arguments. Raises :class:`InvalidInput` for one that the spread does not list."""
@@ -304,6 +318,10 @@ class TaskType(Generic[P, R]):
     def adopt(self, task_id: str) -> TaskHandle[R]:
         """The handle of an id that is known to be one."""
         return TaskHandle(task_id, self.client, self.signature)
+
+    def submitted(self, spec: TaskSpec, task_id: str) -> TaskHandle[R]:
+        """The handle of what a submission came to: its own task, or the one that it was attached to."""
+        return TaskHandle(task_id, self.client, self.signature, attached=task_id != spec.id)
 
     @property
     def is_async(self) -> bool:

@@ -27,6 +27,7 @@ from jobbers.api.routes import (
     runs,
     schedules,
     statistics,
+    strikes,
     system,
     tasks,
 )
@@ -41,6 +42,7 @@ _TAGS = [
     },
     {"name": "roles", "description": "Who serves which queues, and live changes of that."},
     {"name": "dead letters", "description": "Tasks that failed for good: list, requeue, drop."},
+    {"name": "strikes", "description": "What must not run: list, add, lift."},
     {"name": "runs", "description": "Graphs of tasks and their runs."},
     {"name": "limits", "description": "How many may run at a time, or start in a time."},
     {"name": "schedules", "description": "What is started again and again."},
@@ -88,6 +90,7 @@ def _router(gate: Gate) -> APIRouter:
         limits,
         roles,
         dead_letters,
+        strikes,
         system,
         access,
         statistics,

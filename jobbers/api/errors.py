@@ -41,6 +41,7 @@ ANSWERS: dict[str, Answer] = {
     "limit_reached": Answer(409),
     "queue_draining": Answer(409),
     "queue_full": Answer(429, retry_after=1),
+    "struck": Answer(409),
     "task_failed": Answer(409),
     "task_cancelled": Answer(409),
     "task_skipped": Answer(409),

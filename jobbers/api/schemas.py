@@ -74,6 +74,34 @@ class UniqueKey(Sent):
     )
 
 
+KeyName = Annotated[
+    str | None,
+    Field(
+        max_length=100,
+        description="The parameter whose value is the key; without one the type has a single key.",
+        examples=["user_id"],
+    ),
+]
+
+
+class DebounceRequest(Sent):
+    """Run once it is quiet: later submissions with the same key put the waiting task off and replace its arguments."""
+
+    wait: SomeSeconds = Field(description="Seconds for which it must be quiet.", examples=[5])
+    key: KeyName = None
+    max_wait: SomeSeconds | None = Field(None, description="It is never put off for longer than that in all.")
+
+
+class ThrottleRequest(Sent):
+    """Run once in a period: other submissions with the same key are attached to the first."""
+
+    period: SomeSeconds = Field(description="Seconds of a period.", examples=[60])
+    key: KeyName = None
+    trailing: bool = Field(
+        False, strict=True, description="The last one of a period runs at its end, and begins the next."
+    )
+
+
 class Submission(Sent):
     """A task to submit. Arguments are checked against the annotations of the task type."""
 
@@ -105,6 +133,8 @@ class Submission(Sent):
         None, description="Longest wait, in seconds, from now to the task's start."
     )
     unique: UniqueKey | None = None
+    debounce: DebounceRequest | None = None
+    throttle: ThrottleRequest | None = None
     headers: dict[str, str] | None = Field(None, description="Text that travels along with the task.")
 
     @model_validator(mode="after")

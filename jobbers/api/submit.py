@@ -14,12 +14,16 @@ from jobbers.api.values import from_json_value
 from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.payload import encode_arguments
-from jobbers.core.policy import Unique
+from jobbers.core.policy import Debounce, Throttle, Unique
 from jobbers.core.status import Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.core.trace_context import inherited
 from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
 from jobbers.task_type import TaskType
+
+IDEMPOTENCY_SECONDS = 24 * 3600.0
+"""For how long a repeated ``Idempotency-Key`` leads to the same task, be its record kept or not."""
+LONGEST_IDEMPOTENCY_KEY = 128
 
 
 class Prepared(NamedTuple):
@@ -29,12 +33,13 @@ class Prepared(NamedTuple):
     chosen: bool
 
 
-def prepare(app: Jobbers, caller: Caller, submission: Submission) -> Prepared:
-    """Check and encode one submission. Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds, and
+def prepare(app: Jobbers, caller: Caller, submission: Submission, once: str | None = None) -> Prepared:
+    """Check and encode one submission; ``once`` is its idempotency key. Raises :class:`UnknownTaskType`,
+    :class:`InvalidInput` and its kinds, and
     :class:`ApiError` 403 for a queue that is not the caller's."""
     task_type = app.find(submission.type)
     args, kwargs = load(task_type, submission.args, submission.kwargs)
-    unique = submission.unique
+    given = submission.unique, submission.debounce, submission.throttle
     submitter = task_type.options(
         id=submission.id,
         queue=submission.queue,
@@ -42,7 +47,9 @@ def prepare(app: Jobbers, caller: Caller, submission: Submission) -> Prepared:
         delay=submission.delay,
         at=submission.at,
         deadline=submission.deadline,
-        unique=None if unique is None else Unique(unique.key, unique.until),
+        unique=_unique(task_type, submission, once),
+        debounce=None if given[1] is None else Debounce(given[1].wait, given[1].key, given[1].max_wait),
+        throttle=None if given[2] is None else Throttle(given[2].period, given[2].key, given[2].trailing),
         headers={**inherited.get(), **(submission.headers or {})} or None,
     )
     spec = submitter.spec(args, kwargs)
@@ -51,13 +58,41 @@ def prepare(app: Jobbers, caller: Caller, submission: Submission) -> Prepared:
     return Prepared(spec, submission.id is not None)
 
 
-def prepare_all(app: Jobbers, caller: Caller, submissions: Iterable[Submission]) -> list[Prepared]:
-    """Check and encode many. Raises :class:`ApiError` that names the index of the first that is wrong."""
+def _unique(task_type: TaskType[Any, Any], submission: Submission, once: str | None) -> Unique | None:
+    """The unique key of a submission, or what its idempotency key makes of it."""
+    unique = submission.unique
+    if once is None:
+        return None if unique is None else Unique(unique.key, unique.until)
+    given = unique, submission.debounce, submission.throttle, task_type.policy.keyed, submission.id
+    if any(it is not None for it in given):
+        raise InvalidInput(
+            "an Idempotency-Key does not go with an id, nor with unique, debounce or throttle, in the submission or in the "
+            "task type: leave the header out (an id of your own makes a call repeatable, too)"
+        )
+    return Unique(f"once:{task_type.name}:{once}", IDEMPOTENCY_SECONDS)
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The key in the header ``Idempotency-Key``, quoted or not. Raises :class:`InvalidInput`."""
+    if header is None:
+        return None
+    key = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+    if not key or len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isprintable():
+        raise InvalidInput(f"an Idempotency-Key has 1 to {LONGEST_IDEMPOTENCY_KEY} printable characters")
+    return key
+
+
+def prepare_all(
+    app: Jobbers, caller: Caller, submissions: Iterable[Submission], once: str | None = None
+) -> list[Prepared]:
+    """Check and encode many; ``once`` is the idempotency key of them all.
+
+    Raises :class:`ApiError` that names the index of the first that is wrong."""
     prepared = []
     placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
     for index, submission in enumerate(submissions):
         try:
-            spec, chosen = prepare(app, caller, submission)
+            spec, chosen = prepare(app, caller, submission, None if once is None else f"{once}#{index}")
             shared = placements.setdefault(spec.placement.head, spec.placement)
             prepared.append(Prepared(replace(spec, placement=shared), chosen))
         except (InvalidInput, UnknownTaskType) as error:
@@ -104,9 +139,9 @@ async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitte
     now = await client.store.inspect.now_ms() if any(spec.placement.at_ms for spec in specs) else 0
     pairs = list(zip(specs, await _write(client, specs), strict=True))
     fresh = {task_id for spec, task_id in pairs if task_id == spec.id and task_id not in before}
-    # One that has gates to pass may stand in a line instead.
+    # One that has gates to pass, or that others join, may stand elsewhere.
     known = before | {
-        spec.id: _first_status(spec, now) for spec, _ in pairs if spec.id in fresh and not spec.gates
+        spec.id: _first_status(spec, now) for spec in specs if spec.id in fresh and spec.script == "submit"
     }
     known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
     return [

@@ -16,6 +16,7 @@ from jobbers.errors import (
     TaskCancelled,
     TaskFailed,
     TaskSkipped,
+    TaskStruck,
     UnknownTaskType,
     WaitTimeout,
 )
@@ -45,6 +46,7 @@ _CODES: dict[type[JobbersError], ExitCode] = {
     Conflict: ExitCode.CONFLICT,
     QueueDraining: ExitCode.CONFLICT,
     QueueFull: ExitCode.CONFLICT,
+    TaskStruck: ExitCode.CONFLICT,
     TaskFailed: ExitCode.NEGATIVE,
     TaskCancelled: ExitCode.NEGATIVE,
     TaskSkipped: ExitCode.NEGATIVE,

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "roles": "List roles and who serves what; change them live.",
         "workers": "List workers.",
         "stats": "Show what became of tasks, and how long they ran.",
+        "strike": "Keep tasks from running, by type and arguments.",
         "dlq": "List, show, requeue or drop dead letters.",
         "doctor": "Check the server and the stored data.",
         "keys": "List, create and revoke keys of the API.",

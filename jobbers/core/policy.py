@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_ms, to_optional_ms
@@ -16,6 +17,8 @@ from jobbers.core.spread import Spread
 from jobbers.errors import ConfigError, InvalidInput
 
 Backoff = Literal["fixed", "linear", "exponential"]
+KeyOf = str | Callable[[Mapping[str, Any]], Any] | None
+"""Of a key: a text, or a function of all arguments by name; ``None``: one key for the task type."""
 ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
 
 LOWEST_PRIORITY = 0
@@ -101,6 +104,15 @@ class Execution(StrEnum):
     PROCESS = "process"
 
 
+def execution_of(function: Callable[..., Any], process: bool) -> Execution:
+    """Where a function runs. Raises :class:`ConfigError`."""
+    if inspect.iscoroutinefunction(function):
+        if process:
+            raise ConfigError("process=True is for plain functions: an async function runs on the event loop")
+        return Execution.ASYNC
+    return Execution.PROCESS if process else Execution.THREAD
+
+
 class UniqueUntil(StrEnum):
     """How long a unique key is held."""
 
@@ -113,10 +125,12 @@ class UniqueUntil(StrEnum):
 class Unique:
     """A unique key and its scope: until the task started, until it finished (default), or for a time.
 
-    ``until`` is ``"started"``, ``"finished"`` or a duration in seconds (or a timedelta) from the submission on.
+    ``key`` in a submission is the key itself, and in a decorator the name of the parameter whose value is the key; in both
+    it can be a function of all arguments by name. ``None``: one key for the task type. ``until`` is ``"started"``,
+    ``"finished"`` or a duration in seconds (or a timedelta) from the submission on.
     """
 
-    key: str
+    key: KeyOf
     until: Literal["started", "finished"] | Duration = "finished"
 
     @property
@@ -130,6 +144,64 @@ class Unique:
         if isinstance(self.until, str):
             return 0
         return to_optional_ms(self.until, "the time of a unique key") or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Debounce:
+    """Run once it is quiet: ``Debounce(5, key="user_id")``.
+
+    The first submission makes a task that is due in ``wait``. While it waits, each further submission with the same key
+    puts it off until ``wait`` from then, and gives it its own arguments, headers, queue and priority: the last one wins.
+    It is never put off beyond ``max_wait`` after the first. All submissions get the handle of that one task. Durations are
+    seconds or timedeltas. ``key`` is the name of a parameter, or a function of all arguments by name; by default all tasks
+    of the type share one.
+    """
+
+    wait: Duration
+    key: KeyOf = None
+    max_wait: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if self.wait_ms > self.max_wait_ms > 0:
+            raise InvalidInput(
+                f"max_wait of Debounce must not be shorter than wait, got {self.max_wait} and {self.wait}"
+            )
+
+    @property
+    def wait_ms(self) -> int:
+        """How long it must be quiet."""
+        return to_optional_ms(self.wait, "the wait of Debounce") or 0
+
+    @property
+    def max_wait_ms(self) -> int:
+        """The longest wait of all; 0 when there is none."""
+        return to_optional_ms(self.max_wait, "the max_wait of Debounce") or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Run at most once in a period: ``Throttle(60, key="user_id")``.
+
+    The first submission with a key is taken, and begins a period; the others of that period make no task and get the handle
+    of the first. With ``trailing=True`` they make one task besides, which runs at the end of the period with what the last
+    of them said, and begins the next period. ``period`` is in seconds or a timedelta; ``key`` as for :class:`Debounce`.
+    """
+
+    period: Duration
+    key: KeyOf = None
+    trailing: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.period_ms  # refuses one that is none
+
+    @property
+    def period_ms(self) -> int:
+        """How long a period is."""
+        return to_optional_ms(self.period, "the period of Throttle") or 0
+
+
+Keyed = Unique | Debounce | Throttle
+"""What becomes of a second task with the same key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +231,7 @@ class Policy:
     telemetry: Granularity = AUTO
     per_worker: int | None = None
     batch: Batch | None = None
+    keyed: Keyed | None = None
 
     @property
     def queues(self) -> Sequence[str]:

@@ -168,6 +168,14 @@ class Signature:
         bound.apply_defaults()
         return bound.arguments
 
+    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Like :meth:`bound`; what the function takes as ``**kwargs`` is there by its own names, too."""
+        return {**kwargs, **self.bound(args, kwargs)}
+
+    def accepts(self, name: str) -> bool:
+        """Whether an argument of this name can be given."""
+        return self._keyword_rest is not None or any(it.name == name for it in self.parameters)
+
     def annotation(self, name: str) -> Any:
         """What a parameter is annotated, or ``"return"``; ``Any`` where there is nothing."""
         return self._hints.get(name, Any)

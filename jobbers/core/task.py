@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 from jobbers.core.status import Status
 
+KNOWN_MS = 600_000
+"""For how long an id is known again that made no task, since another stands for it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Placement:
@@ -17,6 +20,8 @@ class Placement:
 
     ``delay_ms`` counts from the server's now; ``at_ms`` is absolute and wins; ``deadline_ms`` is the time left to start;
     ``retention_ms`` is how long a record stays that is cancelled to make room for one of these tasks.
+    ``collapse`` is how tasks with one key come to one: ``d`` by a debounce, ``t`` by a throttle, ``l`` by one with the last
+    task at the end of the period; ``""``: they do not.
     """
 
     type: str
@@ -29,12 +34,26 @@ class Placement:
     unique_scope: str = ""
     unique_ttl_ms: int = 0
     retention_ms: int = 0
+    collapse: str = ""
+    wait_ms: int = 0
+    max_wait_ms: int = 0
 
     @cached_property
     def head(self) -> tuple[str | int, ...]:
-        """The placement as the store's submit takes it."""
+        """The placement as the store's script takes it."""
+        lane = f"{self.queue}:{self.priority}"
+        if self.collapse:
+            return (
+                lane,
+                self.type,
+                self.deadline_ms,
+                self.collapse,
+                self.wait_ms,
+                self.max_wait_ms,
+                KNOWN_MS,
+            )
         return (
-            f"{self.queue}:{self.priority}",
+            lane,
             self.type,
             self.delay_ms,
             self.at_ms,
@@ -47,27 +66,33 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task to submit: its id, its placement, its encoded arguments and headers, and the gates that it has to pass."""
+    """One task to submit: its id, its placement, its encoded arguments and headers, and the gates that it has to pass;
+    ``key`` is what it is debounced or throttled by."""
 
     id: str
     placement: Placement
     envelope: bytes
     gates: str = ""
+    key: str = ""
 
     @property
     def script(self) -> str:
         """Which script of the store makes it."""
+        if self.placement.collapse:
+            return "collapse"
         return "submit_gated" if self.gates else "submit"
 
     @property
     def head(self) -> tuple[str | int, ...]:
         """What the script takes once for all tasks of a placement."""
         head = self.placement.head
-        return (*head, self.placement.retention_ms) if self.gates else head
+        return (*head, self.placement.retention_ms) if self.script == "submit_gated" else head
 
     @property
     def row(self) -> tuple[str | bytes, ...]:
         """The task as the script takes it, behind the head."""
+        if self.placement.collapse:
+            return (self.id, self.key, self.envelope, self.gates)
         return (self.id, self.envelope, self.gates) if self.gates else (self.id, self.envelope)
 
 

@@ -24,7 +24,7 @@ LONGEST_PAUSE = 1.0
 _PASSING = frozenset(
     {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MAXCLIENTS", "NOREPLICAS"}
 )
-_CONFIRMED = frozenset({"submit", "cancel", "requeue", "launch", "revive", "hold", "schedule"})
+_CONFIRMED = frozenset({"submit", "collapse", "cancel", "requeue", "launch", "revive", "hold", "schedule"})
 """The scripts whose answer tells a client that something is settled: these wait for a replica where one is asked for."""
 _LOGIN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 

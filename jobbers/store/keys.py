@@ -18,6 +18,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:leases               | zset   | running id by the ms at which its lease ends                                 |
 | K:dead                 | zset   | failed id by the ms at which it failed; trimmed by the janitor               |
 | K:unique:<key>         | string | the id that holds a unique key; expires when its scope is a time             |
+| K:collapse:<key>       | string | what a debounced or throttled key has come to; expires                       |
+| K:joined:<id>          | string | the task that stands for an id that made none; expires                       |
 | K:runs                 | zset   | runs by the ms at which they were launched; trimmed by the janitor           |
 | K:expiring             | zset   | open runs by the ms of their deadline                                        |
 | K:paused               | set    | queues that give nothing out                                                 |
@@ -37,6 +39,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
+| G:strikes              | hash   | strikes by their ids, and under "version" how often they have changed        |
 | G:worker:<id>          | hash   | what a worker says of itself; expires when it is silent                      |
 | G:keys                 | hash   | API key by its name, without its secret; and "-", which stays                |
 | G:session:<digest>     | string | a login of the page; expires                                                 |
@@ -57,6 +60,9 @@ GROUP = "workers"
 COMPACT_LIMIT = 64
 """Longest value, in bytes, that leaves a hash compact (Redis's ``hash-max-listpack-value``)."""
 
+STRIKES_VERSION = "version"
+"""The field beside the strikes that counts their changes."""
+
 SHARD_KEYS: dict[str, str] = {
     "task": ":task:",
     "args": ":args:",
@@ -71,6 +77,8 @@ SHARD_KEYS: dict[str, str] = {
     "leases": ":leases",
     "dead": ":dead",
     "unique": ":unique:",
+    "collapse": ":collapse:",
+    "joined": ":joined:",
     "runs": ":runs",
     "expiring": ":expiring",
     "paused": ":paused",
@@ -96,6 +104,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "workers": ":workers",
     "worker": ":worker:",
     "served": ":served",
+    "strikes": ":strikes",
     "inbox": ":inbox:",
     "control": ":control:",
     "keys": ":keys",
@@ -220,6 +229,10 @@ class ShardKeys:
         """Who waits for a permit of a gate."""
         return f"{self.prefix}{SHARD_KEYS['line']}{gate}"
 
+    def collapse(self, key: str) -> str:
+        """What a debounced or throttled key has come to."""
+        return f"{self.prefix}{SHARD_KEYS['collapse']}{key}"
+
     def schedule(self, name: str) -> str:
         """A schedule."""
         return f"{self.prefix}{SHARD_KEYS['schedule']}{name}"
@@ -263,6 +276,7 @@ class GlobalKeys:
         self.routes = self.prefix + GLOBAL_KEYS["routes"]
         self.roles = self.prefix + GLOBAL_KEYS["roles"]
         self.served = self.prefix + GLOBAL_KEYS["served"]
+        self.strikes = self.prefix + GLOBAL_KEYS["strikes"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""

@@ -20,11 +20,13 @@ NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
     "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
-    "meter", "make_room", "purge",
+    "meter", "make_room", "purge", "collapse",
 )  # fmt: skip
 
 
-GROWING = frozenset({"submit", "submit_gated", "requeue", "launch", "revive", "expand", "fire", "schedule"})
+GROWING = frozenset(
+    {"submit", "submit_gated", "requeue", "launch", "revive", "expand", "fire", "schedule", "collapse"}
+)
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
 LIBRARY = ("_lib.lua", "_gates.lua", "_launch.lua", "_ends.lua")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from jobbers.core.names import check_name
-from jobbers.errors import ConfigError
+from jobbers.errors import ConfigError, StoreError
 from jobbers.store.access import AccessStore
 from jobbers.store.connect import Connector
 from jobbers.store.control import ControlStore
@@ -19,6 +21,7 @@ from jobbers.store.roles import RoleStore
 from jobbers.store.runs import RunStore
 from jobbers.store.schedules import ScheduleStore
 from jobbers.store.statistics import StatisticsStore
+from jobbers.store.strikes import StrikeStore
 from jobbers.store.tasks import TaskStore
 from jobbers.store.upkeep import UpkeepStore
 
@@ -51,6 +54,7 @@ class Store:
         self.maps = MapStore(self.gateway, self.shards)
         self.schedules = ScheduleStore(self.gateway, self.shards)
         self.limits = LimitStore(self.gateway, self.shards)
+        self.strikes = StrikeStore(self.gateway, self.keys)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.access = AccessStore(self.gateway, self.keys)
@@ -63,6 +67,8 @@ class Store:
     async def open(self) -> Store:
         """Connect and check the layout. Raises :class:`ServerUnavailable` or :class:`ConfigError`."""
         await self.control.check_layout()
+        with contextlib.suppress(StoreError):  # workers and clients look again, and say what is wrong
+            await self.strikes.refresh()
         return self
 
     async def close(self) -> None:

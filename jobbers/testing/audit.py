@@ -23,6 +23,7 @@ from jobbers.testing.keyspace import Held, Keyspace, namespace_of, read_keyspace
 TYPES = {
     "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
     "lane": "stream", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
+    "collapse": "string", "joined": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
     "clock": "string",
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
@@ -30,14 +31,16 @@ TYPES = {
     "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
     "roles": "hash", "queues": "hash", "routes": "hash",
     "served": "zset", "logs": "list",
+    "strikes": "hash",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
-EXPIRING = ("stats", "logs", "garbage", "duty", "worker", "session", "bucket")
+EXPIRING = ("stats", "logs", "garbage", "duty", "worker", "session", "bucket", "collapse", "joined")
 LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
     "routes", "served",
+    "strikes",
 )  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})

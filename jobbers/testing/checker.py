@@ -40,7 +40,7 @@ from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
-CREATING = ("submit", "submit_gated", "launch", "expand")
+CREATING = ("submit", "submit_gated", "collapse", "launch", "expand")
 
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others: of its run, or in the line of a gate, where a permit is handed on."""

@@ -14,6 +14,7 @@ from jobbers.store.wire import Argument
 from jobbers.task_type import TaskType
 
 _HEAD = 8  # arguments of submit.lua before the pairs of id and envelope
+_COLLAPSE_HEAD = 7  # arguments of collapse.lua before the triples of id, key and envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,12 @@ class Submissions:
     def __init__(self, app: Jobbers) -> None:
         self._app = app
         self._all: dict[str, Submitted] = {}
+        self._joined: set[str] = set()
 
     def heard(self, script: str, arguments: Sequence[Argument], reply: Any) -> None:
         """A script ran: note what it created. A repeated call, or a task whose unique key another holds, is none."""
+        if script == "collapse":
+            self._collapsed(arguments, reply)
         if script != "submit":
             return
         refused = {bytes(item).decode() for item in reply[::2]}
@@ -56,6 +60,23 @@ class Submissions:
             self._all[str(task_id)] = Submitted(
                 str(task_id), kind, queue, priority, int(delay_ms) / 1000, unique, args, kwargs, headers
             )
+
+    def _collapsed(self, arguments: Sequence[Argument], reply: Any) -> None:
+        """Debounced or throttled: one that joined another is none, and gives that its arguments where the last one wins."""
+        names = [bytes(item).decode() for item in reply]
+        stands_for = dict(zip(names[::2], names[1::2], strict=True))
+        lane, kind, _, how, wait_ms = map(str, arguments[:5])
+        queue, priority = parse_lane(lane)
+        for place in range(_COLLAPSE_HEAD, len(arguments), 3):
+            own, envelope = str(arguments[place]), bytes(cast(bytes, arguments[place + 2]))
+            task_id = stands_for.get(own, own)
+            if own in self._joined or own in self._all or (task_id != own and how == "t"):
+                continue
+            self._joined.add(own)
+            first = self._all.get(task_id)
+            delay = first.delay if first else int(wait_ms) / 1000 if how == "d" else 0.0
+            args, kwargs, headers, _ = self._loaded(kind, unpack_envelope(envelope))
+            self._all[task_id] = Submitted(task_id, kind, queue, priority, delay, "", args, kwargs, headers)
 
     def of(self, kind: str | None) -> list[Submitted]:
         """Submissions of one type, or all, the first one first."""

@@ -35,6 +35,7 @@ from jobbers.worker.keeper import Keeper
 from jobbers.worker.loop_guard import LoopGuard
 from jobbers.worker.runner import Runner
 from jobbers.worker.shutdown import hurried, wind_down
+from jobbers.worker.strikes import Strikes
 from jobbers.worker.task_logs import TaskLogs, kept_types
 
 log = logging.getLogger("jobbers.worker")
@@ -74,6 +75,7 @@ class Engine:
         self.finisher = Finisher(store, settings.lease_ms, app.events)
         self.runner = Runner(app, worker, self.finisher, self._executors, store)
         running = self.runner.running
+        self._strikes = Strikes(store, self.finisher, running)
         self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard
         kept = kept_types(settings.keep_logs)
@@ -123,6 +125,7 @@ class Engine:
             asyncio.create_task(self.finisher.run(), name="jobbers-finisher"),
             asyncio.create_task(self._heartbeats.run(), name="jobbers-heartbeats"),
             asyncio.create_task(self._keeper.fence(), name="jobbers-fence"),
+            asyncio.create_task(self._strikes.run(), name="jobbers-strikes"),
             *(
                 asyncio.create_task(self._caretaker.run(shard), name=f"jobbers-upkeep-{shard}")
                 for shard in range(len(self._store.shards))

@@ -79,6 +79,11 @@ class Finisher:
         else:
             self._add("snooze", shard, Postponement(task_id, owner, decision.delay_ms, reason))
 
+    def cancel(self, execution: Execution, reason: str) -> None:
+        """End the task as cancelled, and not by what it came to."""
+        claimed, retention = execution.claimed, execution.type.policy.retention_ms
+        self._add("cancel", execution.shard, (claimed.id, retention, bounded(reason, MAX_REASON)))
+
     def release(self, shard: int, task_id: str, owner: str) -> None:
         """Put an execution back into its lane."""
         self._add("release", shard, (task_id, owner))
@@ -135,6 +140,12 @@ class Finisher:
             try:
                 if verb == "follow":
                     return await self._follow(shard, rows)
+                if verb == "cancel":
+                    for retention, reason in {row[1:] for row in rows}:
+                        await tasks.cancel(
+                            [row[0] for row in rows if row[1:] == (retention, reason)], retention, reason
+                        )
+                    return []
                 if verb == "release":
                     return await tasks.release(rows, "its worker was shut down", patience=math.inf)
                 send: Callable[..., Awaitable[list[str]]] = getattr(tasks, verb)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import time
@@ -17,6 +18,7 @@ from jobbers.core.payload import Envelope, unpack_envelope
 from jobbers.core.policy import OnShutdown
 from jobbers.core.signals import Fail
 from jobbers.core.status import Event
+from jobbers.core.strike import Strike, hold_ms
 from jobbers.core.task import Claimed
 from jobbers.core.trace_context import RUN_HEADER
 from jobbers.errors import InvalidInput
@@ -39,6 +41,14 @@ log = logging.getLogger("jobbers.worker")
 SUSPENDED = object()
 
 
+class Struck(Exception):
+    """The task meets a strike."""
+
+    def __init__(self, strike: Strike) -> None:
+        super().__init__(strike.why)
+        self.strike = strike
+
+
 class Runner:
     """Starts executions and settles them through the finisher."""
 
@@ -48,6 +58,7 @@ class Runner:
         self._app = app
         self._events = app.events
         self._run_tasks = RunTasks(store, app.blobs)
+        self._strikes = store.strikes
         self._worker = worker
         self._finisher = finisher
         self.batches = Batches(self, self._run_tasks, finisher, app.events)
@@ -169,6 +180,10 @@ class Runner:
             if resumed:
                 return value
             args, kwargs = await self._run_tasks.arguments(execution, referring)
+        if self._strikes.known:
+            named = functools.partial(execution.type.signature.named, args, kwargs)
+            if (strike := self._strikes.find(execution.type.name, named)) is not None:
+                raise Struck(strike)
         value = await call(execution.context, args, kwargs)
         if isinstance(value, Startable):
             await self._run_tasks.hand_over(execution, value)
@@ -244,6 +259,9 @@ class Runner:
         claimed, policy = execution.claimed, execution.type.policy
         if execution.ending is Ending.LOST:
             return
+        if isinstance(error, Struck):
+            self._strike_out(execution, error.strike)
+            return
         decision = decide(policy, claimed.attempt - claimed.crashes, error, random.random())
         execution.outcome = OUTCOMES[decision.event]
         if self._events.tell is not None:
@@ -259,6 +277,19 @@ class Runner:
         self._finisher.settle(
             execution.shard, claimed.id, claimed.owner, policy.failed_retention_ms, decision, report
         )
+
+    def _strike_out(self, execution: Execution, strike: Strike) -> None:
+        """A task that must not run: it ends as cancelled, or is put back for as long as the strike is there."""
+        claimed = execution.claimed
+        log.warning("task %s (%s) does not run: %s", claimed.id, claimed.type, strike.why)
+        if strike.action == "cancel":
+            execution.ending = Ending.LOST  # what the server says of it is not about this execution
+            self._finisher.cancel(execution, strike.why)
+            return
+        execution.outcome = Outcome.SNOOZED
+        decision = Decision(Event.SNOOZE, hold_ms(claimed.snoozes), f"held by {strike.why}", report=False)
+        retention = execution.type.policy.failed_retention_ms
+        self._finisher.settle(execution.shard, claimed.id, claimed.owner, retention, decision, b"")
 
     def _put_back(self, claimed: Claimed, shard: int) -> None:
         decision = decide_unknown_type(claimed.type, claimed.snoozes)

@@ -170,3 +170,19 @@ def test_waiting_for_the_result(process, shop: Path) -> None:
 def test_waiting_in_vain(jobbers) -> None:
     answer = jobbers("submit", "add", "--wait", "--timeout=300ms", code=5)
     assert "did not end within 0.3 seconds" in answer.err
+
+
+def test_debounced_and_throttled(jobbers, desk) -> None:
+    words = ["submit", "add", "--debounce=10m", "--by=a", "--json"]
+    first = jobbers(*words, "--arg", "a=1", "--arg", "b=2").data
+    second = jobbers(*words, "--arg", "a=1", "--arg", "b=3")
+    assert (first["unique_key_taken"], second.data) == (False, {**first, "unique_key_taken": True})
+    assert "goes by these arguments now" in second.err
+    assert record(desk, first["id"]).keywords == {"a": 1, "b": 3}
+    throttled = jobbers("submit", "add", "--throttle=10m", "--args", "[1]").out
+    again = jobbers("submit", "add", "--throttle=10m", "--args", "[2]")
+    assert again.out == throttled
+    assert "was the first of this period" in again.err
+    assert "give one of them" in jobbers("submit", "add", "--by=a", "--args", "[1]", code=2).err
+    answer = jobbers("submit", "add", "--debounce=5", "--by=c", "--args", "[1]", code=2)
+    assert "there is no parameter 'c'" in answer.err

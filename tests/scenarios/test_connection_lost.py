@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobbers import Jobbers, Status, TaskHandle, chain, group
+from jobbers import Debounce, Jobbers, Status, TaskHandle, Throttle, chain, group
 from jobbers.errors import LimitReached, UnknownOutcome
 from jobbers.keyring import Access
 from jobbers.store import scripts
@@ -145,6 +145,29 @@ async def _beat(scene: Scene, proxy: Proxy, fate: Fate) -> None:
 
 async def _has_step(task: TaskHandle[object]) -> bool:
     return bool((await task.record()).step)
+
+
+@script("collapse")
+async def _collapse(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    async with _client(scene, proxy) as app:
+        note = app.task_types["note"]
+        debounced = note.options(debounce=Debounce(1.0, key="value"))
+        throttled = note.options(throttle=Throttle(60))
+        for submitter in (debounced, throttled):
+            rule = proxy.script("collapse", fate)
+            first = await submitter.submit("one")
+            assert rule.hits
+            rule = proxy.script("collapse", fate)
+            second = await submitter.submit("one")
+            assert rule.hits
+            assert (first, first.attached, second.attached) == (second, False, True)
+            scene.note(first)
+        rule = proxy.script("collapse", fate)
+        scene.note(*set(await debounced.starmap([(number % 5,) for number in range(600)])))
+        assert rule.hits
+    await scene.worker()
+    await scene.final([scene.app.handle(task_id) for task_id in scene.ids])
+    assert scene.effects.count("start") == 7
 
 
 @script("fire")

@@ -54,6 +54,7 @@ def test_a_script_that_changes_a_status_asks_the_table_first() -> None:
     first = {
         "submit": {"queued", "scheduled"},
         "submit_gated": {"scheduled"},
+        "collapse": {"queued", "scheduled"},
         "launch": {"blocked"},
         "fire": {"queued", "blocked"},
     }

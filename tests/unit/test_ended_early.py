@@ -40,7 +40,7 @@ async def test_ended_before_the_first_step(task_type: str, ending: Ending) -> No
     async def batched(numbers: list[int]) -> None:
         ran.append(numbers)
 
-    store: Any = SimpleNamespace(maps=None, runs=None, inspect=None)
+    store: Any = SimpleNamespace(maps=None, runs=None, inspect=None, strikes=SimpleNamespace(known={}))
     finisher = Finisher(store, 1000, app.events)
     runner = Runner(app, "w", finisher, Executors(1, 1), store)
     slots = Slots(2)

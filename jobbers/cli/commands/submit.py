@@ -16,8 +16,9 @@ from jobbers.cli.lazy import new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import say, show, show_json
 from jobbers.cli.running import guarded
-from jobbers.client import new_id
+from jobbers.core.policy import Debounce, Throttle
 from jobbers.core.signature import Signature
+from jobbers.core.task import TaskSpec
 from jobbers.errors import InvalidInput, UnknownOutcome
 from jobbers.task_type import TaskType
 
@@ -65,6 +66,20 @@ class Placing:
     unique: Annotated[
         str | None, typer.Option("--unique", metavar="KEY", help="At most one unfinished task has this key.")
     ] = None
+    debounce: Annotated[
+        str | None,
+        typer.Option(
+            "--debounce", metavar="TIME", help="Run once it has been quiet for so long; the last one wins."
+        ),
+    ] = None
+    throttle: Annotated[
+        str | None,
+        typer.Option("--throttle", metavar="TIME", help="Run once in that time; the first one wins."),
+    ] = None
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="PARAM", help="Debounce or throttle by the value of this parameter."),
+    ] = None
     id: Annotated[
         str | None, typer.Option("--id", metavar="ULID", help="The id; submitting one twice changes nothing.")
     ] = None
@@ -76,7 +91,11 @@ class Placing:
     ] = None
 
     def options(self) -> dict[str, Any]:
-        """What :meth:`TaskType.options` takes. The id is made here, to be known when the outcome is not."""
+        """What :meth:`TaskType.options` takes. Raises :class:`InvalidInput`."""
+        wait = inputs.optional_duration(self.debounce, "--debounce")
+        period = inputs.optional_duration(self.throttle, "--throttle")
+        if self.by is not None and wait is None and period is None:
+            raise InvalidInput("--by says what --debounce or --throttle goes by: give one of them")
         return {
             "queue": self.queue,
             "priority": self.priority,
@@ -84,7 +103,9 @@ class Placing:
             "at": None if self.at is None else inputs.moment(self.at, "--at"),
             "deadline": inputs.optional_duration(self.deadline, "--deadline"),
             "unique": self.unique,
-            "id": self.id or new_id(self.unique or None),
+            "debounce": None if wait is None else Debounce(wait, self.by),
+            "throttle": None if period is None else Throttle(period, self.by),
+            "id": self.id,
             "headers": inputs.pairs(self.header, "--header") or None,
         }
 
@@ -115,21 +136,31 @@ async def submit(
     async with target.open(start=True) as app:
         chosen = find_task_type(app, task_type)
         args, kwargs = load_arguments(chosen.signature, arguments)
+        spec = chosen.options(**options).spec(args, kwargs)  # its id is known when the outcome is not
         try:
-            handle = await chosen.options(**options).submit(*args, **kwargs)
+            handle = chosen.submitted(spec, await (await app.client()).submit_one(spec))
         except UnknownOutcome as error:
-            raise UnknownOutcome(f"{error} with --id {options['id']}") from error
-        taken = handle.id != options["id"].upper()
-        if taken:
-            say(f"task {handle.id} holds the unique key already: nothing was submitted")
+            raise UnknownOutcome(f"{error} with --id {spec.id}") from error
+        if handle.attached:
+            say(f"task {handle.id} {_why(spec)}: no other was made")
         if not wait:
             if json:
-                show_json({"id": handle.id, "unique_key_taken": taken})
+                show_json({"id": handle.id, "unique_key_taken": handle.attached})
             else:
                 show(handle.id)
             return 0
         say(f"waiting for {handle.id}")
         return await show_result(app, handle, seconds, json)
+
+
+def _why(spec: TaskSpec) -> str:
+    match spec.placement.collapse:
+        case "":
+            return "holds the unique key already"
+        case "t":
+            return "was the first of this period"
+        case _:
+            return "waits with this key already and goes by these arguments now"
 
 
 def find_task_type(app: Jobbers, name: str) -> TaskType[..., Any]:
@@ -146,13 +177,13 @@ def find_task_type(app: Jobbers, name: str) -> TaskType[..., Any]:
 def load_arguments(signature: Signature, arguments: Arguments) -> tuple[list[Any], dict[str, Any]]:
     """What was typed, as the function wants it. Raises :class:`InvalidInput`, :class:`InvalidArgument`."""
     args, kwargs = inputs.arguments(arguments.args) or [], inputs.keywords(arguments.kwargs) or {}
-    named = _named(signature, inputs.pairs(arguments.arg, "--arg"))
+    named = named_values(signature, inputs.pairs(arguments.arg, "--arg"))
     if twice := sorted(kwargs.keys() & named):
         raise InvalidInput(f"argument {twice[0]!r} is in --kwargs and in --arg: give it once")
     return signature.load(args, {**kwargs, **named})
 
 
-def _named(signature: Signature, texts: Mapping[str, str]) -> dict[str, Any]:
+def named_values(signature: Signature, texts: Mapping[str, str]) -> dict[str, Any]:
     """The values of ``--arg``: as JSON where that is JSON and the parameter takes it, else as text."""
     checkers = {parameter.name: parameter.checker for parameter in signature.parameters} if texts else {}
     values: dict[str, Any] = {}
