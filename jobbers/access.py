@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from jobbers.client import Client
 from jobbers.core.events import Dispatcher
+from jobbers.core.queue_rules import QueueLimit
 from jobbers.inspector import Inspector
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore, FolderBlobStore
@@ -31,6 +32,7 @@ class Access:
         self.blobs = blobs or FolderBlobStore(Path(settings.blob_dir))
         self.events = Dispatcher(time.monotonic)
         self.task_types: dict[str, TaskType[Any, Any]] = {}
+        self.queue_limits: dict[str, QueueLimit] = {}
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
@@ -85,7 +87,9 @@ class Access:
             replicated=settings.durability == "replicated",
         )
         try:
-            return await store.open()
+            await store.open()
+            await store.queues.define(self.queue_limits, settings.failed_retention_ms)
+            return store
         except BaseException:
             await store.close()
             raise

@@ -25,7 +25,7 @@ from jobbers.core.policy import (
     Unique,
     execution_of,
 )
-from jobbers.core.queue_rules import QueueLimit, WhenFull, check_limit
+from jobbers.core.queue_rules import WhenFull, check_limit
 from jobbers.core.roles import Role, RoleLike, make_role
 from jobbers.core.spread import Spread
 from jobbers.dag.compose import Call
@@ -83,7 +83,6 @@ class Jobbers(Access):
         self.roles: dict[str, Role] = {
             check_name(name, "the role"): make_role(queues) for name, queues in (roles or {}).items()
         }
-        self.queue_limits: dict[str, QueueLimit] = {}
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.limits = Limits(self.client)

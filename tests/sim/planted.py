@@ -110,9 +110,6 @@ BUGS: dict[str, Rewrite] = {
         old="P .. K.permits .. name, now + found.per",
         new="P .. K.permits .. name, now + found.per - 500",
     ),
-    "a rate is looked at once": _replaced(
-        *HANDING, old="    look_when_back(name)\n    return false", new="    return false"
-    ),
     "newest first": _replaced("claim", old="'XRANGE', key, '-', '+'", new="'XREVRANGE', key, '+', '-'"),
     "cancel forgets the lane": _replaced(
         "cancel", old="redis.call('HGET', key, 'entry') or '0-0'", new="'0-0'"

@@ -45,7 +45,7 @@ def test_each_fault_alone(fault: str) -> None:
 
 
 def test_without_faults_every_task_is_claimed_as_often_as_planned() -> None:
-    report = simulate(3, Plan(faults=()))
+    report = simulate(1, Plan(faults=()))
     _kept(report)
     kinds = [event["kind"] for event in report.events]
     assert kinds.count("accepted") == 30
