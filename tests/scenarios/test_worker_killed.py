@@ -13,7 +13,7 @@ from tests.scenarios.proxy import Fate
 
 async def test_its_task_runs_again_elsewhere_and_completes_once(scene: Scene) -> None:
     first = await scene.worker()
-    task = await scene.submit("nap", 1.0)
+    task = await scene.submit("nap", 4.0)
     await scene.started(task)
     other = await scene.worker()
     killed = first.kill()

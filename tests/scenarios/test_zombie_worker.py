@@ -12,13 +12,13 @@ from tests.scenarios.harness import SUCCEEDED, Scene, until
 async def test_a_zombie_ends_its_task_at_the_first_refusal(scene: Scene) -> None:
     zombie = await scene.worker()
     task = await scene.submit("nap", 30.0)
-    quick = await scene.submit("nap", 1.0)
+    quick = await scene.submit("nap", 4.0)
     await scene.started(task, quick)
     other = await scene.worker()
     zombie.stop()
     await scene.started(task, quick, times=2)
     zombie.cont()
-    assert await quick.result(10) == f"{quick.id} 2 {other.pid}"
+    assert await quick.result(20) == f"{quick.id} 2 {other.pid}"
 
     def gave_up() -> bool:
         return any(effect.pid == zombie.pid for effect in scene.effects.all("cancelled", task))
