@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from jobbers.client import new_id
     from jobbers.context import AttemptOver, CurrentBatch, CurrentTask, current_batch, current_task
     from jobbers.core.batch import Batch
-    from jobbers.core.limits import Fair, Limit, Rate
+    from jobbers.core.limits import Breaker, Fair, Limit, Rate
     from jobbers.core.policy import Debounce, Retry, Throttle, Unique
     from jobbers.core.results import Results
     from jobbers.core.signals import Fail, Skip, Snooze
@@ -34,6 +34,7 @@ __all__ = [
     "AttemptOver",
     "Batch",
     "BlobStore",
+    "Breaker",
     "Call",
     "CurrentBatch",
     "CurrentTask",
@@ -102,6 +103,7 @@ _HOMES = {
     "zipped": "jobbers.dag.nodes",
     "group": "jobbers.flow",
     "Fail": "jobbers.core.signals",
+    "Breaker": "jobbers.core.limits",
     "Fair": "jobbers.core.limits",
     "Limit": "jobbers.core.limits",
     "Rate": "jobbers.core.limits",

@@ -7,12 +7,13 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from jobbers.access import Access
 from jobbers.batch_types import BatchDecorator, BatchOptions
+from jobbers.breakers import Breakers
 from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
 from jobbers.core.ids import check_id
 from jobbers.core.keyed import check_key, only_one
-from jobbers.core.limits import Fair, Key, Limit, Rate
+from jobbers.core.limits import Breaker, Fair, Key, Limit, Rate
 from jobbers.core.names import check_name
 from jobbers.core.policy import (
     DEFAULT_PRIORITY,
@@ -86,6 +87,7 @@ class Jobbers(Access):
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.limits = Limits(self.client)
+        self.breakers = Breakers(self.client)
         self.middleware: list[Middleware] = []
         self.sync = SyncPortal(self.client)
         self.telemetry: Telemetry | None = None
@@ -121,6 +123,7 @@ class Jobbers(Access):
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
+        breaker: Breaker | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> Decorator: ...
     @overload
@@ -144,6 +147,7 @@ class Jobbers(Access):
           ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
         * ``limits``, ``rates``: how many may run at a time or start in a time, each a :class:`Limit` or :class:`Rate`.
         * ``fair_by``: a parameter (or a :class:`Fair`) over whose values claims take turns.
+        * ``breaker``: a :class:`Breaker`: tasks wait while most attempts fail.
         * ``batch``: a :class:`Batch`; the function takes a list of what single tasks carry, see ``docs/batches.md``.
         * ``extras``: options of your own middleware.
 
@@ -177,11 +181,12 @@ class Jobbers(Access):
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
+        breaker: Breaker | None = None,
         batch: Batch | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> TaskType[Any, Any]:
         chosen = str(name or getattr(function, "__name__", ""))
-        gates = gates_of(chosen, f"task {chosen!r}", limits, rates, fair_by)
+        gates = gates_of(chosen, f"task {chosen!r}", limits, rates, fair_by, breaker)
         spread = None if isinstance(queue, str) else queue
         policy = Policy(
             queue=queue if isinstance(queue, str) else queue.queues[0],
@@ -201,6 +206,7 @@ class Jobbers(Access):
             per_worker=per_worker(limits),
             batch=batch,
             keyed=check_key(chosen, function, only_one(unique, singleton, debounce, throttle)),
+            breaker_on=breaker.on if breaker is not None else None,
         )
         task_type: TaskType[Any, Any] = TaskType(
             function, chosen, policy, self.client, self.settings.max_payload, dict(extras or {})
@@ -216,6 +222,7 @@ class Jobbers(Access):
         if self.telemetry is not None:
             task_type.outbound = self.telemetry.outbound
         self.limits.define(task_type.gates)
+        self.breakers.define(task_type.gates)
         self.task_types[task_type.name] = task_type
         return task_type
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, overload
 
 from jobbers.core.durations import Duration
-from jobbers.core.limits import Fair, Key, Limit, Rate
+from jobbers.core.limits import Breaker, Fair, Key, Limit, Rate
 from jobbers.core.policy import Debounce, Retry, Throttle, Unique
 from jobbers.core.spread import Spread
 from jobbers.task_type import TaskType
@@ -44,6 +44,7 @@ class BatchOptions(TypedDict, total=False):
     limits: Sequence[Limit]
     rates: Sequence[Rate]
     fair_by: Key | Fair | None
+    breaker: Breaker | None
     unique: Unique | None
     singleton: bool
     debounce: Debounce | None

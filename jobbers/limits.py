@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from jobbers.client import Client
-from jobbers.core.limits import Definition, Fair, Gates, Key, Limit, Rate, check_amount, check_limit_name
+from jobbers.core.limits import (
+    Breaker,
+    Definition,
+    Fair,
+    Gates,
+    Key,
+    Limit,
+    Rate,
+    check_amount,
+    check_limit_name,
+)
 from jobbers.errors import ConfigError, InvalidInput, NotFound
 from jobbers.store.limits import GateUse, StoredLimit
 from jobbers.store.store import Store
@@ -115,7 +125,12 @@ class Limits:
 
 
 def gates_of(
-    base: str, whose: str, limits: Sequence[Limit], rates: Sequence[Rate], fair_by: Key | Fair | None
+    base: str,
+    whose: str,
+    limits: Sequence[Limit],
+    rates: Sequence[Rate],
+    fair_by: Key | Fair | None,
+    breaker: Breaker | None = None,
 ) -> Gates:
     """The gates of a task type or a queue. Raises :class:`InvalidInput`."""
     for given, kind in ((limits, Limit), (rates, Rate)):
@@ -124,8 +139,10 @@ def gates_of(
                 raise InvalidInput(
                     f"{kind.__name__.lower()}s of {whose} are a list of {kind.__name__}(…), got {one!r}"
                 )
+    if breaker is not None and not isinstance(breaker, Breaker):
+        raise InvalidInput(f"the breaker of {whose} is a Breaker(…), got {breaker!r}")
     fair = fair_by if isinstance(fair_by, Fair) or fair_by is None else Fair(fair_by)
-    return Gates(base, whose, limits, rates, fair)
+    return Gates(base, whose, limits, rates, fair, breaker=breaker)
 
 
 def per_worker(limits: Sequence[Limit]) -> int | None:

@@ -1,5 +1,5 @@
-"""What holds a task back although it is ready: limits, rates, and turns over keys; and the gates that they are in the
-store.
+"""What holds a task back although it is ready: limits, rates, breakers, and turns over keys; and the gates that they are
+in the store.
 
 Pure: a gate's grammar and what the server does with it stand in ``store/lua/_gates.lua``.
 """
@@ -27,6 +27,8 @@ MAX_NAME = 200
 _MAX_KEY = 100
 _NAME = re.compile(r"[A-Za-z0-9_.@:\-]+")
 _PERIODS = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+BREAKER = "!"
+"""What the gates of breakers begin with, so that they share no name with a limit."""
 _MODES: dict[str, str] = {"wait": "w", "refuse": "r", "replace": "p", "cancel": "c"}
 
 
@@ -125,6 +127,67 @@ class Fair:
             check_amount(weight, "the weight of a key")
 
 
+@dataclass(frozen=True)
+class Breaker:
+    """Tasks wait while most attempts fail: ``Breaker(failures=0.5, of=20, window=60, open_for=30)``.
+
+    Opens when at least ``of`` attempts have ended within ``window`` (seconds or a timedelta) and the share of those that
+    failed is ``failures`` or more; a retried attempt has failed, and one that lost its worker. While it is open, tasks wait
+    in a line, without an attempt used. After ``open_for`` it is half-open: ``probes`` tasks may run at a time. The first
+    that succeeds closes it, one that fails opens it again.
+
+    * ``key``: the name of a parameter, or a function of all arguments by name; each of its values has a breaker of its own.
+    * ``name``: by default that of the task type, with its key. Breakers of one name are one breaker, also in several types.
+    * ``on``: only these exceptions are failures, and timeouts and lost heartbeats; any other says that what is called
+      answers.
+
+    Raises :class:`InvalidInput`.
+    """
+
+    failures: float = 0.5
+    of: int = 20
+    window: Duration = 60.0
+    open_for: Duration = 30.0
+    probes: int = 1
+    key: Key | None = None
+    name: str | None = None
+    on: type[BaseException] | tuple[type[BaseException], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.failures, bool) or not 0.000_001 <= self.failures <= 1:
+            raise InvalidInput(f"failures is a share: above 0, and 1 at most, got {self.failures!r}")
+        check_amount(self.of, "of (attempts that ended in the window)")
+        check_amount(self.probes, "probes")
+        for what, value in (("window", self.window), ("open_for", self.open_for)):
+            if not to_ms(value, f"{what} of a breaker"):
+                raise InvalidInput(f"{what} of a breaker must be a millisecond or more")
+        _check_name(self.name)
+
+    @property
+    def rule(self) -> BreakerRule:
+        """What it says, as the store has it."""
+        window, open_for = to_ms(self.window, "window"), to_ms(self.open_for, "open_for")
+        return BreakerRule(
+            round(self.failures * 1_000_000),
+            self.of,
+            window,
+            open_for,
+            self.probes,
+            int(self.key is not None),
+        )
+
+
+class BreakerRule(NamedTuple):
+    """When a breaker opens: ``share`` is of a million, times are in ms, ``keyed`` is 1 where each key has its own."""
+
+    share: int
+    of: int
+    window_ms: int
+    open_ms: int
+    probes: int
+    keyed: int
+
+
 class Definition(NamedTuple):
     """What a gate allows: ``amount`` in use at a time, or where ``per_ms`` is not 0, so many starts in that time, spread
     evenly if there is a ``burst``."""
@@ -151,7 +214,7 @@ class Gate(NamedTuple):
         number = 1
         if self.key is not None:
             value = _value(self.key, arguments, f"the key of {self.name!r} of {whose}")
-            name = f"{name}={_quoted(value)}"
+            name = f"{name}={quoted_key(value)}"
             number = (self.weights or {}).get(value, 1)
         if self.mode != "f":
             weight = self.weight
@@ -172,8 +235,11 @@ class Gates:
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair: Fair | None = None,
+        *,
+        breaker: Breaker | None = None,
     ) -> None:
         self._whose = whose
+        self.breakers: dict[str, BreakerRule] = {}
         # A name that is given stands for itself; others tell whose they are, by what key and over what time.
         self.gates = [
             Gate(
@@ -199,6 +265,12 @@ class Gates:
             self.gates.append(
                 Gate("f", f"{base}{_key_name(fair.key)}:turn", True, None, fair.key, 1, fair.weights)
             )
+        if (
+            breaker is not None
+        ):  # asked first, and the first to hear of an end: what others give back goes by it
+            name = breaker.name or base + _key_name(breaker.key)
+            self.breakers[name] = breaker.rule
+            self.gates.insert(0, Gate("b", BREAKER + name, False, None, breaker.key, 1))
         self._static = all(gate.key is None and isinstance(gate.weight, int) for gate in self.gates)
         self._texts: dict[str, str] = {}
 
@@ -283,7 +355,7 @@ def _value(key: Key, arguments: Arguments, what: str) -> Any:
     return value
 
 
-def _quoted(value: Any) -> str:
+def quoted_key(value: Any) -> str:
     """A key's value as part of a name; a long one is hashed."""
     text = quote(str(value), safe="")
     return text if len(text) <= _MAX_KEY else "#" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

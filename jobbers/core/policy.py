@@ -211,6 +211,7 @@ class Policy:
     ``timeout_ms`` bounds one execution, ``heartbeat_ms`` the silence between two heartbeats, ``deadline_ms`` the time
     from submission to start; ``slow_ms`` is when a healthy execution begins to count as slow.
     Without a ``spread`` over several queues all tasks go to ``queue``, which is else the first of them.
+    Where there is ``breaker_on``, only these exceptions are failures to the type's breaker.
     With a ``batch`` the function takes many tasks at once; timeout and heartbeat are then those of the batch.
     ``per_worker`` bounds its executions in one worker. ``retention_ms`` and ``failed_retention_ms`` say how long records of
     succeeded (or cancelled) and failed tasks stay.
@@ -232,6 +233,7 @@ class Policy:
     per_worker: int | None = None
     batch: Batch | None = None
     keyed: Keyed | None = None
+    breaker_on: ExceptionTypes | None = None
 
     @property
     def queues(self) -> Sequence[str]:

@@ -36,6 +36,9 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:gates                | set    | gates that have a line                                                       |
 | K:refill               | zset   | gates with a line by the ms at which to look at them again                   |
 | K:parked               | hash   | how many tasks of a queue stand in lines                                     |
+| K:breakers             | hash   | when each breaker opens, by its name                                         |
+| K:tripped              | zset   | breakers by the ms until which they are open; then half-open; trimmed        |
+| K:outcomes:<breaker>   | string | how attempts ended lately; expires with the breaker's window                 |
 | K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
@@ -96,6 +99,9 @@ SHARD_KEYS: dict[str, str] = {
     "gates": ":gates",
     "refill": ":refill",
     "parked": ":parked",
+    "breakers": ":breakers",
+    "tripped": ":tripped",
+    "outcomes": ":outcomes:",
     "clock": ":clock",
 }
 
@@ -139,8 +145,8 @@ A map has ``total`` items, of which ``expanded`` have become tasks; at most ``wi
 must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
 task that has launched a run in its place is a map of one item, the run; ``stands_in`` is its id.
 
-``gates`` are the limits, rates and turns that a task has to pass (``store/lua/_gates.lua`` has their grammar), ``parked``
-the one in whose line it stands."""
+``gates`` are the limits, rates, breakers and turns that a task has to pass (``store/lua/_gates.lua`` has their grammar),
+``parked`` the one in whose line it stands."""
 
 
 SCHEDULE_FIELDS = (
@@ -182,6 +188,8 @@ class ShardKeys:
         self.gates = self.prefix + SHARD_KEYS["gates"]
         self.refill = self.prefix + SHARD_KEYS["refill"]
         self.parked = self.prefix + SHARD_KEYS["parked"]
+        self.breakers = self.prefix + SHARD_KEYS["breakers"]
+        self.tripped = self.prefix + SHARD_KEYS["tripped"]
         self.clock = self.prefix + SHARD_KEYS["clock"]
         self._task = self.prefix + SHARD_KEYS["task"]
 
@@ -232,6 +240,10 @@ class ShardKeys:
     def collapse(self, key: str) -> str:
         """What a debounced or throttled key has come to."""
         return f"{self.prefix}{SHARD_KEYS['collapse']}{key}"
+
+    def outcomes(self, gate: str) -> str:
+        """How attempts behind a breaker ended lately."""
+        return f"{self.prefix}{SHARD_KEYS['outcomes']}{gate}"
 
     def schedule(self, name: str) -> str:
         """A schedule."""

@@ -31,7 +31,7 @@ class Succession(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An execution that ended the task as failed; ``cause`` is ``timeout`` or ``silent`` if the worker ended it."""
+    """An execution that ended the task as failed; ``cause`` is that of :class:`jobbers.core.decide.Decision`."""
 
     id: str
     owner: str

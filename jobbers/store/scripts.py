@@ -20,7 +20,7 @@ NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
     "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
-    "meter", "make_room", "purge", "collapse",
+    "meter", "make_room", "purge", "collapse", "breaker",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ GROWING = frozenset(
 )
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
-LIBRARY = ("_lib.lua", "_gates.lua", "_launch.lua", "_ends.lua")
+LIBRARY = ("_lib.lua", "_breakers.lua", "_gates.lua", "_launch.lua", "_ends.lua")
 """The helpers, in the order in which they are put before a script."""
 
 Name = TypeVar("Name", bound=str)

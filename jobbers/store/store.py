@@ -7,6 +7,7 @@ import contextlib
 from jobbers.core.names import check_name
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.access import AccessStore
+from jobbers.store.breakers import BreakerStore
 from jobbers.store.connect import Connector
 from jobbers.store.control import ControlStore
 from jobbers.store.feed import FeedStore
@@ -54,6 +55,7 @@ class Store:
         self.maps = MapStore(self.gateway, self.shards)
         self.schedules = ScheduleStore(self.gateway, self.shards)
         self.limits = LimitStore(self.gateway, self.shards)
+        self.breakers = BreakerStore(self.gateway, self.shards)
         self.strikes = StrikeStore(self.gateway, self.keys)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)

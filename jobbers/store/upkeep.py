@@ -102,6 +102,8 @@ class UpkeepStore:
             keys.gates: b"set",
             keys.refill: b"zset",
             keys.limits: b"hash",
+            keys.breakers: b"hash",
+            keys.tripped: b"zset",
             keys.parked: b"hash",
             keys.queues: b"hash",
             keys.due: b"zset",

@@ -31,16 +31,16 @@ TYPES = {
     "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
     "roles": "hash", "queues": "hash", "routes": "hash",
     "served": "zset", "logs": "list",
-    "strikes": "hash",
+    "strikes": "hash", "breakers": "hash", "tripped": "zset", "outcomes": "string",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
-EXPIRING = ("stats", "logs", "garbage", "duty", "worker", "session", "bucket", "collapse", "joined")
+EXPIRING = ("stats", "outcomes", "logs", "garbage", "duty", "worker", "session", "bucket", "collapse", "joined")
 LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
     "routes", "served",
-    "strikes",
+    "strikes", "breakers", "tripped",
 )  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobbers.app import Jobbers
 from jobbers.context import CurrentTask, running_task
-from jobbers.core.decide import Decision, HeartbeatMissed, decide, decide_unknown_type
+from jobbers.core.decide import APART, Decision, HeartbeatMissed, decide, decide_unknown_type
 from jobbers.core.events import Outcome
 from jobbers.core.payload import Envelope, unpack_envelope
 from jobbers.core.policy import OnShutdown
@@ -300,7 +300,8 @@ class Runner:
     def _refuse(self, claimed: Claimed, task_type: TaskType[Any, Any], shard: int, error: Exception) -> None:
         """Arguments that cannot be read will not become readable: a dead letter, with its bytes kept."""
         log.error("task %s (%s) cannot run: %s", claimed.id, claimed.type, error)
-        decision = Decision(Event.FAIL, 0, f"its arguments cannot be read: {safe_text(error)}", report=True)
+        reason = f"its arguments cannot be read: {safe_text(error)}"
+        decision = Decision(Event.FAIL, 0, reason, report=True, cause=APART)
         report = make_report(error, claimed.attempt, self._worker, 0.0)
         retention = task_type.policy.failed_retention_ms
         self._finisher.settle(shard, claimed.id, claimed.owner, retention, decision, report)

@@ -6,6 +6,7 @@
 local CLOSING = {'status', 'owner', 'lane', 'type', 'env', 'gated', 'watch', 'started'}
 local ended_besides = {}
 local returned, lies = '', 'result' -- what the task that is being closed returned, and where that lies
+local blamed = '' -- the cause for which the attempt is being closed
 
 local heir, heir_owner = '', '' -- the task that may follow it on the same worker, and by which claim
 
@@ -25,7 +26,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
       hand_over(more[12], tonumber(stamp))
     end
     if more[11] then
-      give_back(id, more[11], true, tonumber(stamp))
+      give_back(id, more[11], true, tonumber(stamp), record[1] == 'running' and says(event, blamed) or nil)
     end
     if more[1] and string.sub(more[1], 1, 1) ~= 't' then
       release_unique(id, more[1])

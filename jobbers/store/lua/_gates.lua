@@ -1,13 +1,14 @@
--- What holds a task back although it is ready: limits, rates, and turns over keys. Put before every script, behind `_lib.lua`.
+-- What holds a task back although it is ready: limits, rates, breakers, and turns over keys. Put before every script, behind
+-- `_breakers.lua`.
 --
--- All three hand out permits, and differ in when a permit comes back: that of a limit when the execution ends, that of a
--- rate some time after its start, that of a turn at the start. A permit is a member of its gate's set, '<weight> <task>',
--- with the score 'inf', or with the time at which it comes back by itself; the member '#' has the sum of all weights as its
--- score. Who finds no permit stands in the gate's line, blocked, until one is handed to it.
+-- All hand out permits, and differ in when a permit comes back: that of a limit when the execution ends, and that of a probe
+-- of a breaker; that of a rate some time after its start, that of a turn at the start. A permit is a member of its gate's set,
+-- '<weight> <task>', with the score 'inf', or with the time at which it comes back by itself; the member '#' has the sum of all
+-- weights as its score. Who finds no permit stands in the gate's line, blocked, until one is handed to it.
 --
 -- A record's `gates` are separated by commas: a letter, a number, a slash and the gate's name. The letter says when the gate is
--- asked: w on claim; f for a turn, when the task would be laid into its lane; r, p and c when it is submitted. The number is
--- the weight, and of a turn how many of its key may lie in the lane.
+-- asked: w on claim, and then b, which is a breaker; f for a turn, when the task would be laid into its lane; r, p and c when
+-- it is submitted. The number is the weight, and of a turn how many of its key may lie in the lane.
 
 local GATES = '(%l)(%d+)/([^,]+)'
 
@@ -24,7 +25,7 @@ local TURNS = 'f'
 
 local ON_SUBMIT = 'rpc'
 
-local ON_CLAIM = 'wrpc'
+local ON_CLAIM = 'bwrpc'
 
 -- What a gate allows: `max` in use at once; `per` how long a start counts, in ms, or 0; `step` if starts come back one by one.
 local definitions = {}
@@ -62,12 +63,47 @@ local function in_use(name, per, now)
   return tonumber(on(K.permits .. name, 'ZSCORE', '#')) or 0
 end
 
+-- Give a permit back if the task has it.
+local function free(id, name, mode, weight)
+  local permit = (mode == 'f' and '1' or weight) .. ' ' .. id
+  if on(K.permits .. name, 'ZREM', permit) == 0 then
+    return false
+  end
+  local left = redis.call('ZINCRBY', P .. K.permits .. name, mode == 'f' and -1 or -weight, '#')
+  if tonumber(left) <= 0 and redis.call('ZCARD', P .. K.permits .. name) == 1 then
+    redis.call('DEL', P .. K.permits .. name)
+  end
+  return true
+end
+
+-- Ask a breaker for a task: whether it goes on, and whether it needs a permit for that. One that was a probe and has not begun
+-- is none any more when the breaker has opened again.
+local function ask_breaker(id, name, now)
+  local till = open_until(name)
+  if not till then
+    return true, false
+  elseif till > now then
+    free(id, name, 'b', '1')
+    return false, false
+  elseif on(K.permits .. name, 'ZSCORE', '1 ' .. id) then
+    return true, false
+  end
+  return in_use(name, 0, now) < guard(name).probes, true
+end
+
 -- Take every permit that a task lacks of the gates of some modes, or none. Returns the gate that has none left, if there is
 -- one. What weighs more than the whole gate allows goes through it alone.
 local function admit(id, gates, modes, now)
   local lacking = {}
   for mode, number, name in string.gmatch(gates, GATES) do
-    if string.find(modes, mode, 1, true) then
+    if mode == 'b' and string.find(modes, mode, 1, true) then
+      local open, needed = ask_breaker(id, name, now)
+      if not open then
+        return name
+      elseif needed then
+        lacking[#lacking + 1] = {name, '1 ' .. id, 1}
+      end
+    elseif string.find(modes, mode, 1, true) then
       local weight, max, per = tonumber(number), 0, 0
       if mode == 'f' then
         weight, max = 1, weight
@@ -98,8 +134,16 @@ local function look_again(name, at)
   end
 end
 
--- When the first start that a rate remembers counts no more, if there is a line that waits for it.
+-- When the first start that a rate remembers counts no more, or a breaker becomes half-open, if there is a line that waits for
+-- it.
 local function look_when_back(name)
+  if string.sub(name, 1, 1) == '!' then
+    local till = open_until(name)
+    if till and till < FOR_EVER and till > now_ms() and redis.call('EXISTS', P .. K.line .. name) == 1 then
+      look_again(name, till)
+    end
+    return
+  end
   local first = redis.call('ZRANGEBYSCORE', P .. K.permits .. name, FIRST_TIME, LAST_TIME, 'WITHSCORES', 'LIMIT', 0, 1)
   if first[2] and redis.call('EXISTS', P .. K.line .. name) == 1 then
     look_again(name, tonumber(first[2]))
@@ -134,24 +178,11 @@ local function leave_line(id, name, lane)
   end
 end
 
--- Give a permit back if the task has it.
-local function free(id, name, mode, weight)
-  local permit = (mode == 'f' and '1' or weight) .. ' ' .. id
-  if on(K.permits .. name, 'ZREM', permit) == 0 then
-    return false
-  end
-  local left = redis.call('ZINCRBY', P .. K.permits .. name, mode == 'f' and -1 or -weight, '#')
-  if tonumber(left) <= 0 and redis.call('ZCARD', P .. K.permits .. name) == 1 then
-    redis.call('DEL', P .. K.permits .. name)
-  end
-  return true
-end
-
 -- Which gates a task has to pass that stands in the line of `name`.
 local function ahead_of(name, gates)
   for mode, _, other in string.gmatch(gates, GATES) do
     if other == name then
-      return mode == 'f' and TURNS or mode == 'w' and ON_CLAIM or ON_SUBMIT
+      return mode == 'f' and TURNS or (mode == 'w' or mode == 'b') and ON_CLAIM or ON_SUBMIT
     end
   end
   return ON_CLAIM
@@ -203,20 +234,24 @@ local function hand_over(name, now)
 end
 
 -- An execution has ended, or a task leaves its lane without one: give back what it holds. With `over` also what it got when it
--- was submitted.
-local function give_back(id, gates, over, now)
+-- was submitted. Breakers hear `how` its attempt ended: 'well', 'ill', or nothing.
+local function give_back(id, gates, over, now, how)
   for mode, weight, name in string.gmatch(gates, GATES) do
-    if (over or mode == 'w' or mode == 'f') and free(id, name, mode, weight) then
+    if mode == 'b' then
+      if heard(name, how, free(id, name, mode, weight), now) then
+        hand_over(name, now)
+      end
+    elseif (over or mode == 'w' or mode == 'f') and free(id, name, mode, weight) then
       hand_over(name, now)
     end
   end
 end
 
 -- The same for an execution that has not ended its task; `record` has the fields of CLOSING.
-local function stop(id, record, now)
+local function stop(id, record, now, how)
   local gates = record[6] and redis.call('HGET', P .. K.task .. id, 'gates')
   if gates then
-    give_back(id, gates, false, now)
+    give_back(id, gates, false, now, how)
   end
 end
 
@@ -227,7 +262,7 @@ local function begin(id, gates, start, now)
       if free(id, name, mode, weight) then
         hand_over(name, now)
       end
-    else
+    elseif mode ~= 'b' then
       local found = definition(name)
       if found.per > 0 then
         local key, back = P .. K.permits .. name, now + found.per
@@ -244,12 +279,13 @@ local function begin(id, gates, start, now)
   end
 end
 
--- Stand in the line of the gate that has no permit left, with nothing in hand.
+-- Stand in the line of the gate that has no permit left, with nothing in hand. A breaker may have opened after the task got
+-- permits of limits in its lane.
 local function park(id, key, name, lane, created, gates, now)
   redis.call('HSET', key, 'status', TO.park, 'parked', name)
   stand(id, name, lane, created)
   for mode, weight, other in string.gmatch(gates, GATES) do
-    if mode == 'f' and other ~= name and free(id, other, mode, weight) then
+    if (mode == 'f' or mode == 'w' and string.sub(name, 1, 1) == '!') and other ~= name and free(id, other, mode, weight) then
       hand_over(other, now)
     end
   end

@@ -116,9 +116,10 @@ local function worked(tally, lane, kind, started, now)
   end
 end
 
--- Count that an execution was ended for a `cause`, 'timeout' or 'silent', by its queue and by its worker.
+-- Count that an execution was ended for a `cause`, 'timeout' or 'silent', by its queue and by its worker. (Other causes are for
+-- breakers.)
 local function blame(tally, record, cause, outcome)
-  if cause ~= '' then
+  if cause == 'timeout' or cause == 'silent' then
     count(tally, record[3], record[4], cause .. '|' .. outcome)
     count(tally, ':0', string.match(record[2], '^(.*)/') or '', cause .. '|' .. outcome)
   end

@@ -1,7 +1,7 @@
 -- Put failed executions into the due set; each has used an attempt.
 -- KEYS  1 shard prefix
 -- ARGV  1 errors kept per task, then for each task: id, owner, delay ms, reason, error report or '',
---       'timeout' or 'silent' if it was ended for that, or ''
+--       its cause as for fail.lua
 -- REPLY the ids that were refused; sending the same retry again is accepted and changes nothing
 local now = now_ms()
 local refused, tally = {}, {}
@@ -14,7 +14,7 @@ for i = 2, #ARGV, 6 do
     report(id, ARGV[i + 4], ARGV[1])
     redis.call('HSET', key, 'status', TO.retry, 'due', whole(due), 'reason', ARGV[i + 3], 'gated', 1)
     redis.call('ZREM', P .. K.leases, id)
-    stop(id, record, now)
+    stop(id, record, now, says('retry', ARGV[i + 5]))
     schedule(id, due)
     count(tally, record[3], record[4], 'retried')
     worked(tally, record[3], record[4], record[8], now)
