@@ -17,6 +17,7 @@ from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
 from jobbers.api.routes import (
     access,
+    breakers,
     dead_letters,
     events,
     limits,
@@ -45,6 +46,7 @@ _TAGS = [
     {"name": "strikes", "description": "What must not run: list, add, lift."},
     {"name": "runs", "description": "Graphs of tasks and their runs."},
     {"name": "limits", "description": "How many may run at a time, or start in a time."},
+    {"name": "breakers", "description": "Tasks wait while most attempts fail: look, open, close."},
     {"name": "schedules", "description": "What is started again and again."},
     {"name": "access", "description": "Keys, the login of the page, and the audit log."},
     {"name": "system", "description": "Task types, workers, and whether all is well."},
@@ -88,6 +90,7 @@ def _router(gate: Gate) -> APIRouter:
         schedules,
         queues,
         limits,
+        breakers,
         roles,
         dead_letters,
         strikes,

@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "top": "Watch queues, workers and rates live.",
         "queues": "List queues; pause, drain, limit and purge them.",
         "limits": "List limits and rates; change them while workers run.",
+        "breakers": "List circuit breakers; open and close them.",
         "roles": "List roles and who serves what; change them live.",
         "workers": "List workers.",
         "stats": "Show what became of tasks, and how long they ran.",

@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from jobbers import (
     AttemptOver,
     Batch,
+    Breaker,
     Fail,
     FolderBlobStore,
     Jobbers,
@@ -53,6 +55,15 @@ async def note(value: Any = None) -> str:
     effect("start", value)
     task = current_task()
     return f"{task.id} {task.attempt} {os.getpid()}"
+
+
+async def call(service: str) -> None:
+    """Ask a service, which is up when there is a file of this name, and hangs when there is one with ``.slow`` behind."""
+    effect("start")
+    if Path(f"{service}.slow").exists():  # noqa: ASYNC240 - a local file
+        await asyncio.sleep(60)
+    if not Path(service).exists():  # noqa: ASYNC240 - a local file
+        raise ConnectionError(f"{service} is down")
 
 
 async def nap(seconds: float) -> str:
@@ -328,6 +339,8 @@ def make_app(**settings: Any) -> Jobbers:
     app.task(walk)
     app.task(walk_long)
     app.task(name="narrow", limits=[Limit(4)], retry=SOON)(nap)
+    breaker = Breaker(failures=0.5, of=4, window=60, open_for=1)
+    app.task(name="guarded", breaker=breaker, retry=Retry(attempts=100, delay=0.05, jitter=False))(call)
     app.task(name="paced", rates=[Rate(10, per=0.5)], retry=SOON)(note)
     app.task(name="lone", limits=[Limit(1, key="value", full="refuse")])(note)
     app.task(heartbeat=0.6, retry=SOON)(silent_first)

@@ -280,6 +280,20 @@ async def _limit(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await app.close()
 
 
+@script("breaker")
+async def _breaker(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    rule = proxy.script("breaker", fate)
+    await scene.worker(url=proxy.url)
+    assert rule.hits
+    app = scene.app_by(proxy.url)
+    for verb, state in (("trip", "open"), ("reset", "closed")):
+        rule = proxy.script("breaker", fate)
+        await (app.breakers.trip("guarded") if verb == "trip" else app.breakers.reset("guarded"))
+        assert rule.hits, verb
+        assert (await scene.app.breakers.get("guarded")).state == state
+    await app.close()
+
+
 @script("permits")
 async def _permits(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     """A permit that belongs to nobody comes back, and the line goes on."""

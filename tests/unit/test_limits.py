@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobbers import Fair, Jobbers, Limit, Rate
-from jobbers.core.limits import Definition, Gates, check_limit_name, is_shared
+from jobbers import Breaker, Fair, Jobbers, Limit, Rate
+from jobbers.core.limits import BreakerRule, Definition, Gates, check_limit_name, is_shared
 from jobbers.core.payload import Ref
 from jobbers.errors import ConfigError, InvalidInput, InvalidName
 
@@ -46,6 +46,40 @@ def test_weights_and_costs_may_come_from_arguments() -> None:
     for size in (0, -1, 1.5, "3", True, None):
         with pytest.raises(InvalidInput, match="weight or cost of 'a' of a"):
             text(gates, size=size)
+
+
+def test_a_breaker_is_asked_first_and_shares_no_name_with_a_limit() -> None:
+    gates = Gates(
+        "send", "task 'send'", [Limit(20)], fair=Fair("host"), breaker=Breaker(0.25, key="host", window=1.5)
+    )
+    assert text(gates, host="a/b") == "b1/!send:host=a%2Fb,w1/send,f1/send:host:turn@mail=a%2Fb"
+    assert gates.breakers == {"send:host": BreakerRule(250_000, 20, 1_500, 30_000, 1, 1)}
+    assert "send:host" not in gates.definitions
+    assert text(Gates("send", "a", breaker=Breaker(name="api"))) == "b1/!api"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"failures": 0}, {"failures": 1.1}, {"failures": True}, {"failures": float("nan")}, {"of": 0}, {"of": 1.5},
+        {"window": 0},
+        {"open_for": 0}, {"open_for": -1}, {"probes": 0}, {"name": "a b"}, {"name": "a@b"}, {"name": "!a"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_breakers_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises((InvalidInput, InvalidName)):
+        Breaker(**options)
+
+
+def test_breakers_of_one_name_say_the_same() -> None:
+    app = Jobbers()
+    app.task(name="a", breaker=Breaker(of=5, name="api"))(print)
+    app.task(name="b", breaker=Breaker(of=5, name="api"))(print)
+    with pytest.raises(ConfigError, match="breaker 'api' is defined twice"):
+        app.task(name="c", breaker=Breaker(of=6, name="api"))(print)
+    with pytest.raises(InvalidInput, match=r"the breaker of task 'd' is a Breaker\(…\)"):
+        app.task(name="d", breaker=5)(print)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Breakers: how they stand; open and close them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from jobbers.api import deps
+from jobbers.api.breaker_views import BreakerList, BreakerReset, BreakerView, ResetRequest, TripRequest
+from jobbers.api.callers import needs
+from jobbers.api.errors import documented
+from jobbers.api.route import ApiRoute
+from jobbers.core.access import Scope
+from jobbers.core.limits import MAX_NAME
+
+router = APIRouter(prefix="/breakers", tags=["breakers"], route_class=ApiRoute)
+
+Name = Annotated[str, Path(description="Name of a breaker.", max_length=MAX_NAME, examples=["send:host"])]
+
+
+@router.get("", response_model=BreakerList, openapi_extra=needs(Scope.READ))
+async def breakers(app: deps.TheApp) -> BreakerList:
+    """All breakers; of those with keys the ones that are not closed."""
+    return BreakerList(breakers=[BreakerView.model_validate(one) for one in await app.breakers.list()])
+
+
+@router.post(
+    "/{name}/trip",
+    response_model=BreakerView,
+    responses=documented(400, 404, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def trip_breaker(app: deps.TheApp, name: Name, request: TripRequest) -> BreakerView:
+    """Open one by hand, for a time or until it is reset. What runs goes on, and what would start waits."""
+    await app.breakers.trip(name, request.key, open_for=request.open_for)
+    return BreakerView.model_validate(await app.breakers.get(name, request.key))
+
+
+@router.post(
+    "/{name}/reset",
+    response_model=BreakerReset,
+    responses=documented(400, 404, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def reset_breaker(app: deps.TheApp, name: Name, request: ResetRequest | None = None) -> BreakerReset:
+    """Close one, and forget how attempts ended. Who waits goes on."""
+    key = None if request is None else request.key
+    await app.breakers.reset(name, key)
+    return BreakerReset(name=name, key=key)
