@@ -35,7 +35,18 @@ TYPES = {
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
-EXPIRING = ("stats", "outcomes", "logs", "garbage", "duty", "worker", "session", "bucket", "collapse", "joined")
+EXPIRING = (
+    "stats",
+    "outcomes",
+    "logs",
+    "garbage",
+    "duty",
+    "worker",
+    "session",
+    "bucket",
+    "collapse",
+    "joined",
+)
 LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
