@@ -17,6 +17,7 @@ from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
 from jobbers.store.embedded import EmbeddedServer
 from jobbers.store.embedded import start as start_embedded
+from jobbers.store.rows import RetryBudget
 from jobbers.store.store import Store
 from jobbers.store.url import embedded_directory, is_embedded, parse
 from jobbers.task_type import TaskType
@@ -86,6 +87,9 @@ class Access:
             name=name,
             replicated=settings.durability == "replicated",
         )
+        if settings.retry_budget:
+            pace = settings.shards * 1_000_000 / settings.retry_budget_least
+            store.tasks.budget = RetryBudget(round(settings.retry_budget * 1_000_000), round(pace))
         try:
             await store.open()
             await store.queues.define(self.queue_limits, settings.failed_retention_ms)

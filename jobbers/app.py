@@ -87,7 +87,7 @@ class Jobbers(Access):
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
         self.limits = Limits(self.client)
-        self.breakers = Breakers(self.client)
+        self.breakers = Breakers(self.client, self.settings)
         self.middleware: list[Middleware] = []
         self.sync = SyncPortal(self.client)
         self.telemetry: Telemetry | None = None

@@ -11,6 +11,7 @@ from jobbers.client import Client
 from jobbers.core.durations import Duration, to_ms
 from jobbers.core.limits import BreakerRule, Gates, check_limit_name, quoted_key
 from jobbers.errors import ConfigError, InvalidInput, NotFound
+from jobbers.settings import Settings
 from jobbers.store.breakers import BreakerUse
 from jobbers.store.store import Store
 
@@ -36,11 +37,25 @@ class BreakerState:
     probes: int
 
 
+@dataclass(frozen=True, slots=True)
+class RetryBudgetState:
+    """How the retry budget stands: of the last minute the first ``attempts``, and the ``retries`` within their share; one
+    over it would wait ``wait`` seconds longer than asked for. ``share`` and ``least`` (a second) are this app's settings;
+    without a share nobody counts."""
+
+    share: float
+    least: float
+    attempts: int
+    retries: int
+    wait: float
+
+
 class Breakers:
     """The breakers of an app; as ``app.breakers``."""
 
-    def __init__(self, client: Callable[[], Awaitable[Client]]) -> None:
+    def __init__(self, client: Callable[[], Awaitable[Client]], settings: Settings) -> None:
         self._client = client
+        self._settings = settings
         self.defined: dict[str, BreakerRule] = {}
 
     def define(self, gates: Gates) -> None:
@@ -94,6 +109,17 @@ class Breakers:
             gates = [one for one in await store.breakers.tripped() if one.startswith(f"{name}=")]
         for one in gates:
             await store.breakers.reset(one)
+
+    async def retry_budget(self) -> RetryBudgetState:
+        """How the cluster's retry budget stands."""
+        use, settings = await (await self._client()).store.breakers.retries(), self._settings
+        return RetryBudgetState(
+            settings.retry_budget, settings.retry_budget_least, use.firsts, use.retries, use.wait_ms / 1000
+        )
+
+    async def reset_retry_budget(self) -> None:
+        """Forget what the budget has seen; what waits keeps its time."""
+        await (await self._client()).store.breakers.reset_retries()
 
     async def _find(
         self, store: Store, name: str, key: object, *, all_keys: bool = False

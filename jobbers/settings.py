@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     crash_budget: Annotated[
         int, Field(description="how many workers a task may lose before it is poison", ge=0)
     ] = 3
+    retry_budget: Annotated[
+        float,
+        Field(description="share of first attempts that retries may be, as 0.2; 0 is no limit", ge=0, le=10),
+    ] = 0.0
+    retry_budget_least: Annotated[
+        float, Field(description="retries a second that a budget always allows", ge=0.01, le=100_000)
+    ] = 10.0
     grace: Annotated[float, Field(description="time to finish at shutdown", ge=0)] = 20.0
     max_block: Annotated[float, Field(description="how long a blocked event loop keeps its leases", gt=0)] = (
         60.0

@@ -50,6 +50,16 @@ class BreakerList(View):
     breakers: list[BreakerView]
 
 
+class RetryBudgetView(View):
+    """How the retry budget of the cluster stands."""
+
+    share: float = Field(description="What share of first attempts retries may be; 0 is no limit.")
+    least: float = Field(description="How many retries a second may be in any case.")
+    attempts: int = Field(description="First attempts of the last minute, if there is a budget.")
+    retries: int = Field(description="Retries within the share.")
+    wait: float = Field(description="How many seconds longer the next retry over it waits.")
+
+
 class BreakerReset(View):
     """Which breaker was closed."""
 

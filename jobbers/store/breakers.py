@@ -13,6 +13,7 @@ from jobbers.store.wire import Argument
 
 MOST_LISTED = 1_000
 """Most keys whose breakers are listed, those first that have opened or half-open first."""
+BUDGET_WINDOW_MS = 60_000
 FOR_EVER_MS = 9_000_000_000_000_000
 
 
@@ -28,11 +29,21 @@ class BreakerUse(NamedTuple):
     waiting: int
 
 
+class RetryUse(NamedTuple):
+    """How a retry budget stands: of the last minute the first attempts, and the retries within the share; ``wait_ms`` is
+    how much longer than asked for the next retry over it has to wait, in the shard where that is longest."""
+
+    firsts: int
+    retries: int
+    wait_ms: int
+
+
 class BreakerStore:
     """The verbs, for a namespace."""
 
     def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys]) -> None:
         self._gateway = gateway
+        self._shards = shards
         self._keys = shards[SHARD]
 
     async def define(self, rules: Mapping[str, BreakerRule]) -> None:
@@ -84,6 +95,24 @@ class BreakerStore:
     async def reset(self, name: str) -> bool:
         """Close one, and forget how attempts ended; who waits goes on. Returns whether there is one."""
         return await self._run("reset", BREAKER + name)
+
+    async def retries(self) -> RetryUse:
+        """How the retry budget stands."""
+        seconds, micros = await self._gateway.command("TIME")
+        now = int(seconds) * 1000 + int(micros) // 1000
+        firsts = retries = wait = 0
+        for keys in self._shards:
+            text, slot = await self._gateway.commands([("GET", keys.retries), ("GET", keys.retry_slot)])
+            sums = _sums(text, BUDGET_WINDOW_MS, now)
+            firsts, retries = firsts + sums[0], retries + sums[1]
+            if isinstance(slot, bytes):
+                wait = max(wait, int(float(slot)) - now)
+        return RetryUse(firsts, retries, wait)
+
+    async def reset_retries(self) -> None:
+        """Forget what the budget has seen. What waits keeps its time."""
+        for keys in self._shards:
+            await self._gateway.commands([("DEL", keys.retries, keys.retry_slot)])
 
     async def _run(self, *args: Argument) -> bool:
         return bool(await self._gateway.run("breaker", self._keys.prefix, list(args)))

@@ -39,6 +39,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:breakers             | hash   | when each breaker opens, by its name                                         |
 | K:tripped              | zset   | breakers by the ms until which they are open; then half-open; trimmed        |
 | K:outcomes:<breaker>   | string | how attempts ended lately; expires with the breaker's window                 |
+| K:retries              | string | first attempts and retries lately, where there is a budget; expires          |
+| K:retry_slot           | string | the ms at which the next retry over the budget may go; expires               |
 | K:clock                | string | testing kit only: by how many ms the shard's clock runs ahead                |
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
@@ -102,6 +104,8 @@ SHARD_KEYS: dict[str, str] = {
     "breakers": ":breakers",
     "tripped": ":tripped",
     "outcomes": ":outcomes:",
+    "retries": ":retries",
+    "retry_slot": ":retry_slot",
     "clock": ":clock",
 }
 
@@ -190,6 +194,8 @@ class ShardKeys:
         self.parked = self.prefix + SHARD_KEYS["parked"]
         self.breakers = self.prefix + SHARD_KEYS["breakers"]
         self.tripped = self.prefix + SHARD_KEYS["tripped"]
+        self.retries = self.prefix + SHARD_KEYS["retries"]
+        self.retry_slot = self.prefix + SHARD_KEYS["retry_slot"]
         self.clock = self.prefix + SHARD_KEYS["clock"]
         self._task = self.prefix + SHARD_KEYS["task"]
 

@@ -9,6 +9,14 @@ MAX_BATCH = 500
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 
+class RetryBudget(NamedTuple):
+    """``share``: how many retries there may be, of a million first attempts; 0 is any number. One may be every ``pace_us``
+    in any case. Of each shard."""
+
+    share: int = 0
+    pace_us: int = 0
+
+
 class Success(NamedTuple):
     """An execution that ended well. ``where`` is ``result`` for a value, ``blob`` for the name of an offloaded one."""
 

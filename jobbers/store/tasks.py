@@ -23,6 +23,7 @@ from jobbers.store.rows import (
     Failure,
     Postponement,
     Retrial,
+    RetryBudget,
     Skipping,
     Success,
     Succession,
@@ -54,6 +55,7 @@ class TaskStore:
         self._shards = shards
         self._global = global_keys
         self._submissions = Submissions(gateway, shards, queues)
+        self.budget = RetryBudget()
 
     def _keys(self, task_id: str) -> ShardKeys:
         return self._shards[shard_of(task_id, len(self._shards))]
@@ -79,7 +81,9 @@ class TaskStore:
         self, shard: int, owner: str, lanes: Iterable[Lane], count: int, lease_ms: int, retention_ms: int
     ) -> Taken:
         """Take up to ``count`` ready tasks of a shard from ``lanes`` in order; ``owner`` must be new at every call."""
-        args: list[Argument] = [owner, lease_ms, min(count, MAX_BATCH), retention_ms, *map(str, lanes)]
+        counted = int(self.budget.share > 0)
+        args: list[Argument] = [owner, lease_ms, min(count, MAX_BATCH), retention_ms, counted]
+        args += map(str, lanes)
         reply = await self._gateway.run("claim", self._shards[shard].prefix, args, patience=0)
         return _claimed(owner, reply)
 
@@ -165,8 +169,9 @@ class TaskStore:
         return await self._ids("fail", shard, [KEPT_ERRORS, *_flat(done)], patience)
 
     async def retry(self, shard: int, done: Sequence[Retrial], patience: float | None = None) -> list[str]:
-        """Schedule another attempt. Returns the ids that were refused."""
-        return await self._ids("retry", shard, [KEPT_ERRORS, *_flat(done)], patience)
+        """Schedule another attempt, later than asked for where that is over the budget. Returns the ids that were
+        refused."""
+        return await self._ids("retry", shard, [KEPT_ERRORS, *self.budget, *_flat(done)], patience)
 
     async def snooze(
         self, shard: int, done: Sequence[Postponement], patience: float | None = None

@@ -32,11 +32,14 @@ TYPES = {
     "roles": "hash", "queues": "hash", "routes": "hash",
     "served": "zset", "logs": "list",
     "strikes": "hash", "breakers": "hash", "tripped": "zset", "outcomes": "string",
+    "retries": "string", "retry_slot": "string",
 }  # fmt: skip
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
 EXPIRING = (
     "stats",
+    "retries",
+    "retry_slot",
     "outcomes",
     "logs",
     "garbage",

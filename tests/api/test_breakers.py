@@ -41,6 +41,12 @@ async def test_they_are_listed_opened_and_closed(api: httpx2.AsyncClient, desk: 
     assert {one["state"] for one in (await api.get("/breakers")).json()["breakers"]} == {"closed"}
 
 
+async def test_the_retry_budget(api: httpx2.AsyncClient) -> None:
+    state = {"share": 0.0, "least": 10.0, "attempts": 0, "retries": 0, "wait": 0.0}
+    assert (await api.get("/breakers/retries")).json() == state
+    assert (await api.delete("/breakers/retries")).json() == state
+
+
 async def test_without_a_key_those_of_all_keys_are_closed(api: httpx2.AsyncClient, desk: Desk) -> None:
     await define(desk)
     for key in "ab":

@@ -170,6 +170,8 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "PUT /limits/{name}",
         "DELETE /limits/{name}",
         "GET /breakers",
+        "GET /breakers/retries",
+        "DELETE /breakers/retries",
         "POST /breakers/{name}/trip",
         "POST /breakers/{name}/reset",
         "GET /schedules",

@@ -46,6 +46,15 @@ def test_from_list_to_reset(jobbers, shop) -> None:
     assert ("breakers.trip", "send:host=a%2Fb") in done
 
 
+def test_the_retry_budget(jobbers, shop) -> None:
+    assert "0 retries of 0 first attempts in the last minute (off here" in jobbers("breakers", "budget").out
+    state = jobbers("breakers", "budget", "--reset", "--json").data
+    assert state == {"share": 0.0, "least": 10.0, "attempts": 0, "retries": 0, "wait": 0.0}
+    assert [entry["action"] for entry in jobbers("audit", "--json").data["entries"]] == [
+        "breakers.reset_budget"
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from jobbers import Breaker, Fail, Jobbers, Retry, Status
+from jobbers import Breaker, Fail, Jobbers, Retry, Status, current_task
 from jobbers.errors import InvalidInput, NotFound, TaskFailed
+from jobbers.testing.keyspace import fresh_namespace
 from tests.conftest import StartWorker
 from tests.scenarios.harness import until
 
@@ -156,6 +157,29 @@ async def test_open_by_hand_and_closed_again(app: Jobbers, worker: StartWorker) 
             await app.breakers.trip("none")
         with pytest.raises(InvalidInput, match="has no key"):
             await app.breakers.reset("api", "key")
+
+
+async def test_retries_over_a_budget_wait_and_none_is_lost(jobbers_server: str, worker: StartWorker) -> None:
+    app = Jobbers(
+        jobbers_server, namespace=fresh_namespace(), poll_interval=0.5, retry_budget=0.1, retry_budget_least=4
+    )
+    starts: list[float] = []
+
+    @app.task(retry=Retry(attempts=2, delay=0.0))
+    async def stumble(number: int) -> int:
+        if current_task().attempt == 1:
+            raise ConnectionError
+        starts.append(time.monotonic())
+        return current_task().attempt
+
+    async with app, worker(app, concurrency=20):
+        handles = await stumble.map(range(12))
+        assert {await handle.result(30) for handle in handles} == {2}
+        state = await app.breakers.retry_budget()
+    assert (state.attempts, state.share, state.least) == (12, 0.1, 4.0)
+    assert state.retries <= 1
+    # 1 within the share, the others one by one, a quarter of a second apart
+    assert max(starts) - min(starts) > 10 * 0.25 - 0.5
 
 
 async def test_tasks_of_runs_wait_as_well(app: Jobbers, worker: StartWorker) -> None:

@@ -7,7 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from jobbers.api import deps
-from jobbers.api.breaker_views import BreakerList, BreakerReset, BreakerView, ResetRequest, TripRequest
+from jobbers.api.breaker_views import (
+    BreakerList,
+    BreakerReset,
+    BreakerView,
+    ResetRequest,
+    RetryBudgetView,
+    TripRequest,
+)
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
@@ -23,6 +30,19 @@ Name = Annotated[str, Path(description="Name of a breaker.", max_length=MAX_NAME
 async def breakers(app: deps.TheApp) -> BreakerList:
     """All breakers; of those with keys the ones that are not closed."""
     return BreakerList(breakers=[BreakerView.model_validate(one) for one in await app.breakers.list()])
+
+
+@router.get("/retries", response_model=RetryBudgetView, openapi_extra=needs(Scope.READ))
+async def retry_budget(app: deps.TheApp) -> RetryBudgetView:
+    """The retry budget of the cluster, and how it stands."""
+    return RetryBudgetView.model_validate(await app.breakers.retry_budget())
+
+
+@router.delete("/retries", response_model=RetryBudgetView, openapi_extra=needs(Scope.OPERATE))
+async def reset_retry_budget(app: deps.TheApp) -> RetryBudgetView:
+    """Forget what the budget has seen. What waits keeps its time."""
+    await app.breakers.reset_retry_budget()
+    return RetryBudgetView.model_validate(await app.breakers.retry_budget())
 
 
 @router.post(

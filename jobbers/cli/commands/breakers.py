@@ -69,6 +69,26 @@ async def reset_breaker(name: Name, target: Target, key: Key = None, json: Json 
         show(f"{_named(name, key)} is closed")
 
 
+@cli.command("budget")
+@guarded
+async def retry_budget(
+    target: Target,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget what it has seen.")] = False,
+    json: Json = False,
+) -> None:
+    """Show how the retry budget of the cluster stands (setting retry_budget)."""
+    async with target.open(action="breakers.reset_budget" if reset else "") as app:
+        if reset:
+            await app.breakers.reset_retry_budget()
+        state = await app.breakers.retry_budget()
+    if json:
+        show_json(state)
+    else:
+        off = "" if state.share else " (off here: see the setting retry_budget)"
+        show(f"{state.retries:,} retries of {state.attempts:,} first attempts in the last minute{off}")
+        show(f"the next retry over the budget waits {state.wait:.1f} s longer")
+
+
 def _named(name: str, key: str | None) -> str:
     return name if key is None else f"{name}={quoted_key(key)}"
 

@@ -47,6 +47,11 @@ local function tallied(name, window, now, first, second)
   return firsts, seconds
 end
 
+-- A retry budget looks back so many ms, and makes none wait longer than so many ms more.
+local BUDGET_WINDOW = 60000
+
+local LONGEST_STRETCH = 600000
+
 -- Until when a breaker is open, in ms, which is past when it is half-open; nil when it is closed.
 local function open_until(name)
   return tonumber(on(K.tripped, 'ZSCORE', name))

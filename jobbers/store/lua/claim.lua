@@ -1,6 +1,7 @@
 -- Take up to so many ready tasks from lanes in the given order, and lease them.
 -- KEYS  1 shard prefix
--- ARGV  1 owner (worker/nonce), 2 lease ms, 3 how many at most, 4 retention ms of expired tasks, then lanes
+-- ARGV  1 owner (worker/nonce), 2 lease ms, 3 how many at most, 4 retention ms of expired tasks, 5 1 to count
+--       first attempts for a retry budget or 0, then lanes
 -- REPLY 1 when ready tasks were left behind on purpose or may have been, else 0; then for each task: id, lane, type, attempt, crashes,
 --       snoozes, created, envelope (or false if lost)
 local MOST_PARKED = 200 -- in one call: what has no permit stands in a line from then on
@@ -8,6 +9,7 @@ local owner, lease, want, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local now = now_ms()
 local stamp, lease_end = whole(now), whole(now + lease)
 local reply, leases, tally, recent, taken, parked = {0}, {}, {}, {}, 0, 0
+local first_attempts = 0
 local stirred = false -- whether a lane may hold more now than was read of it
 local paused
 for _, queue in ipairs(redis.pcall('SMEMBERS', P .. K.paused)) do
@@ -81,6 +83,9 @@ local function take(id, entry, lane)
     envelope = false -- lost, or something else lies there: the worker makes a dead letter of it
   end
   redis.call('HSET', key, 'status', TO.claim, 'attempt', attempt, 'owner', owner, 'started', stamp)
+  if attempt == 1 then
+    first_attempts = first_attempts + 1
+  end
   leases[2 * taken + 1], leases[2 * taken + 2] = lease_end, id
   local n = 1 + 8 * taken
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, lane, r[2] or '', attempt
@@ -93,7 +98,7 @@ local function take(id, entry, lane)
   return true
 end
 
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local lane = ARGV[i]
   local key = P .. K.lane .. lane
   local looked = taken < want and not (paused and paused[string.sub(lane, 1, -3)])
@@ -120,6 +125,9 @@ for i = 5, #ARGV do
 end
 if #leases > 0 then
   redis.call('ZADD', P .. K.leases, unpack(leases))
+end
+if first_attempts > 0 and ARGV[5] == '1' then
+  tallied(K.retries, BUDGET_WINDOW, now, first_attempts, 0)
 end
 if #recent > 0 then
   remember(recent)
