@@ -215,6 +215,7 @@ async def test_several_probes_and_one_in_its_lane_when_it_opens_again(store: Sto
         "blocked",
         "!mail",
     )
+    assert await store.limits.wrong(0, ["!mail"]) == [], "and its permit has gone back"
     await half_open(store)
     assert len(await ids_of(store)) == 2
 

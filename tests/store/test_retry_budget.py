@@ -69,8 +69,9 @@ async def test_retries_are_no_first_attempts(store: Store) -> None:
 
 
 async def test_none_waits_for_ever(store: Store) -> None:
-    ids = await running(store, 30)
-    assert max(await delays(store, ids)) == 10
+    store.tasks.budget = RetryBudget(500_000, 7 * 60 * SECOND)
+    ids = await running(store, 10)
+    assert await delays(store, ids) == [0, 0, 0, 0, 0, 0, 7, 10, 10, 10]
 
 
 async def test_it_can_be_reset(store: Store) -> None:
