@@ -40,9 +40,11 @@ Row = TypeVar("Row")
 
 
 class Taken(list[Claimed]):
-    """What a claim took. ``more``: it left ready tasks behind on purpose, so claim again at once."""
+    """What a claim took. ``more``: it left ready tasks behind on purpose, so claim again at once. ``paused``: it left out
+    lanes of paused queues, which may hold something."""
 
     more = False
+    paused = False
 
 
 class TaskStore:
@@ -277,9 +279,7 @@ def _lane(name: bytes) -> Lane:
 
 def _claimed(owner: str, reply: list[Any]) -> Taken:
     tasks = Taken()
-    if len(reply) == 1:
-        return tasks
-    tasks.more = bool(reply[0])
+    tasks.more, tasks.paused = reply[0] == 1, reply[0] == 2
     for i in range(1, len(reply), _CLAIM_STRIDE):
         task_id, lane_name, kind, attempt, crashes, snoozes, created, envelope = reply[i : i + _CLAIM_STRIDE]
         lane = _lane(lane_name)

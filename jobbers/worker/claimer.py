@@ -83,7 +83,7 @@ class Claimer:
         self._look_again = 0.0
         self._batch = most_at_once(slots.total)
         self._spurious = 0
-        self._more = False
+        self._more = self._paused = False
         self._stopping = asyncio.Event()
         self.idle = False
         self.claiming = False
@@ -207,7 +207,7 @@ class Claimer:
                 self._finisher.release(self._shard, claimed.id, claimed.owner)
             self._slots.give(len(taken))
             return 0
-        self._more = taken.more
+        self._more, self._paused = taken.more, taken.paused
         for claimed in taken:
             execution = self._runner.start(claimed, self._slots, self._shard, begun)
             if claimed.crashes > 1 and execution is not None:
@@ -241,7 +241,8 @@ class Claimer:
                 return
 
     async def _wait(self, *, found: bool) -> None:
-        """Wait until something may be ready. Being woken for nothing again and again, as by a paused queue, slows down."""
+        """Wait until something may be ready. Being woken again and again by what lies in a paused queue slows down; another
+        worker that was faster does not."""
         self._spurious = 0 if found else self._spurious
         seconds = self._settings.poll_interval * random.uniform(0.75, 1.25)
         try:
@@ -259,7 +260,7 @@ class Claimer:
             return
         if woken is not None:
             self._use({woken})
-        self._spurious = self._spurious + 1 if woken else 0
+        self._spurious = self._spurious + 1 if woken and self._paused else 0
         if self._spurious > 2:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._spurious - 3))):

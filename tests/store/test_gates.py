@@ -481,6 +481,16 @@ async def test_who_fell_out_of_its_line_is_put_back(store: Store) -> None:
     assert await claimed_ids(store) == [second]
 
 
+async def test_a_claim_that_parks_many_says_that_there_may_be_more(store: Store) -> None:
+    await define(store, one=1)
+    where = placement()
+    await store.tasks.submit([TaskSpec(new_id(), where, ENVELOPE, ONE) for _ in range(850)])
+    assert len(await claim(store, owner=OWNER)) == 1
+    seen = [await claim(store, owner=ANOTHER) for _ in range(3)]
+    assert [(len(taken), taken.more) for taken in seen] == [(0, True), (0, True), (0, False)]  # type: ignore[attr-defined]
+    assert await store.limits.lines() == {"one": 849}
+
+
 async def test_a_long_line_of_many_goes_on_in_steps(store: Store) -> None:
     await define(store, many=500)
     await store.limits.set("many", 1)

@@ -2,7 +2,7 @@
 -- KEYS  1 shard prefix
 -- ARGV  1 owner (worker/nonce), 2 lease ms, 3 how many at most, 4 retention ms of expired tasks, 5 1 to count
 --       first attempts for a retry budget or 0, then lanes
--- REPLY 1 when ready tasks were left behind on purpose or may have been, else 0; then for each task: id, lane, type, attempt, crashes,
+-- REPLY 1 when ready tasks were left behind on purpose or may have been, else 2 when a paused lane was left out, else 0; then for each task: id, lane, type, attempt, crashes,
 --       snoozes, created, envelope (or false if lost)
 local MOST_PARKED = 200 -- in one call: what has no permit stands in a line from then on
 local owner, lease, want, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -101,7 +101,11 @@ end
 for i = 6, #ARGV do
   local lane = ARGV[i]
   local key = P .. K.lane .. lane
-  local looked = taken < want and not (paused and paused[string.sub(lane, 1, -3)])
+  local left_out = paused and paused[string.sub(lane, 1, -3)]
+  if left_out and reply[1] == 0 then
+    reply[1] = 2
+  end
+  local looked = taken < want and not left_out
   while looked do
     stirred = false
     local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want - taken)
