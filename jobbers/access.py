@@ -100,7 +100,7 @@ class Access:
 
     async def inspector(self) -> Inspector:
         """Reads and repairs, for the running event loop."""
-        return Inspector((await self.client()).store, self.settings, self.blobs)
+        return Inspector((await self.client()).store, self.settings, self.blobs, self.task_types)
 
     async def close(self) -> None:
         """Close what the running event loop opened."""

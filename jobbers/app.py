@@ -89,7 +89,7 @@ class Jobbers(Access):
         self.limits = Limits(self.client)
         self.breakers = Breakers(self.client, self.settings)
         self.middleware: list[Middleware] = []
-        self.sync = SyncPortal(self.client)
+        self.sync = SyncPortal(self.client, self.inspector)
         self.telemetry: Telemetry | None = None
         configuration = telemetry_of(self.settings)
         if configuration is not None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from jobbers.core.advice import Advice
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
 from jobbers.core.payload import encode_arguments
 from jobbers.core.queue_rules import WhenFull, check_limit
+from jobbers.core.signature import Signature
 from jobbers.core.status import FINAL, Status
 from jobbers.core.strike import Strike
 from jobbers.core.tallies import Tallies
 from jobbers.core.task import TaskRecord
+from jobbers.core.why import explain, of_run
+from jobbers.core.why_facts import Why
 from jobbers.errors import Conflict, InvalidInput, NotFound
 from jobbers.settings import Settings
 from jobbers.statistics import Statistics, gather_advice, gather_statistics
@@ -30,10 +35,23 @@ from jobbers.store.runs import RUN_TYPE
 from jobbers.store.statistics import KEPT_MINUTES
 from jobbers.store.store import Store
 from jobbers.store.upkeep import Finding
+from jobbers.store.why import gather
 
 MAX_PAGE = 500
 SCANNED_PER_PAGE = 5_000
 """How many tasks a filtered page looks at before it gives what it has and a cursor."""
+
+NODES_EXPLAINED = 5
+"""Of how many nodes of a run it is told why they do not run."""
+
+
+class HasSignature(Protocol):
+    """A task type, as far as the inspector cares."""
+
+    @property
+    def signature(self) -> Signature:
+        """Its parameters."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,14 @@ class TaskPage:
 class Inspector:
     """Everything one can see and repair, over an open store."""
 
-    def __init__(self, store: Store, settings: Settings, blobs: BlobStore) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        blobs: BlobStore,
+        types: Mapping[str, HasSignature] = MappingProxyType({}),
+    ) -> None:
+        self._types = types
         self.store = store
         self._settings = settings
         self._blobs = blobs
@@ -58,6 +83,31 @@ class Inspector:
         if record is None:
             raise NotFound(f"there is no task {task_id}: it never was, or its record has expired")
         return record
+
+    async def why(self, task_id: str, queues: Collection[str] | None = None) -> Why:
+        """Why a task or a run does not run: what holds it up now, and what would next. With ``queues`` what is told of
+        others is told only of those in these queues. Raises :class:`NotFound`, :class:`InvalidId`."""
+        record = await self.task(task_id)
+        facts = await gather(self.store, record, self._named(record), queues)
+        why = explain(facts)
+        if not facts.is_run:
+            return why
+        next_ones = [node.id for node in facts.nodes if node.ready and node.status is not Status.RUNNING]
+        records = await self.store.inspect.records(next_ones[:NODES_EXPLAINED])
+        nodes = await asyncio.gather(
+            *(gather(self.store, it, self._named(it), queues) for it in records if it is not None)
+        )
+        return of_run(why, [explain(node) for node in nodes])
+
+    def _named(self, record: TaskRecord) -> Mapping[str, Any]:
+        """A task's arguments by parameter; where its type is not known here, its keywords."""
+        known = self._types.get(record.type)
+        try:
+            if known is not None:
+                return known.signature.named(record.arguments, record.keywords)
+        except TypeError:  # of an item of a map, or of other code
+            pass
+        return record.keywords
 
     async def logs(self, task_id: str, limit: int = MOST_LINES) -> list[LogLine]:
         """The last lines that a task has logged, the oldest first; none unless the setting ``keep_logs`` names its type.

@@ -13,7 +13,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from jobbers.client import Client
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
+from jobbers.core.why_facts import Why
 from jobbers.handle import Progress, TaskHandle
+from jobbers.inspector import Inspector
 from jobbers.task_type import Submitter, TaskType
 
 P = ParamSpec("P")
@@ -73,8 +75,11 @@ class SyncHandle(Generic[R]):
 class SyncPortal:
     """Submits and waits from plain code, on any number of threads. The loop starts when first needed."""
 
-    def __init__(self, client: Callable[[], Awaitable[Client]]) -> None:
+    def __init__(
+        self, client: Callable[[], Awaitable[Client]], inspector: Callable[[], Awaitable[Inspector]]
+    ) -> None:
         self._client = client
+        self._inspector = inspector
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
@@ -94,6 +99,14 @@ class SyncPortal:
     def wrap(self, handle: TaskHandle[R]) -> SyncHandle[R]:
         """A blocking handle of a task that was submitted before."""
         return SyncHandle(handle, self)
+
+    def why(self, task_id: str) -> Why:
+        """See :meth:`Inspector.why`."""
+
+        async def asked() -> Why:
+            return await (await self._inspector()).why(task_id)
+
+        return self.call(asked)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run an async function on the portal's loop and return its result."""

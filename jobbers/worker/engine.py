@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,6 +179,16 @@ class Engine:
     def concurrency(self) -> int:
         """How many tasks on the loop and in threads it takes on at this moment."""
         return self._places.total
+
+    @property
+    def places(self) -> str:
+        """Slots as JSON: for which queues (``null``: all others), how many, and how many are free."""
+        return json.dumps(
+            [
+                [None if it.queues is None else sorted(it.queues), it.slots.total, max(0, it.slots.free)]
+                for it in self._intakes
+            ]
+        )
 
     @property
     def idle(self) -> bool:

@@ -228,6 +228,7 @@ class Worker:
                 "concurrency": engine.concurrency,
                 "adaptive": str(self.capacity.adaptive or ""),
                 "running": len(engine.runner.running),
+                "places": engine.places,
                 "finished": engine.finisher.finished,
                 "refused": engine.finisher.refused,
                 "started": started,
