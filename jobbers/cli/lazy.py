@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Tasks": {
         "submit": "Submit a task.",
         "status": "Show everything known of a task.",
+        "why": "Tell why a task or run does not run.",
         "result": "Wait for a task to end and print what it returned.",
         "tail": "Follow a task until it ends.",
         "cancel": "End tasks and runs that have not ended yet.",

@@ -154,6 +154,7 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "GET /tasks",
         "GET /tasks/{task_id}",
         "GET /tasks/{task_id}/logs",
+        "GET /tasks/{task_id}/why",
         "GET /tasks/{task_id}/result",
         "POST /tasks/{task_id}/cancel",
         "POST /tasks/{task_id}/requeue",

@@ -31,6 +31,7 @@ from jobbers.api.task_views import (
 )
 from jobbers.api.values import to_json_value
 from jobbers.api.waiting import wait_for
+from jobbers.api.why_views import WhyView
 from jobbers.bulk import act
 from jobbers.client import Client
 from jobbers.core.access import Scope
@@ -168,6 +169,21 @@ async def read(
     """All that is known of a task."""
     await check_tasks(caller, inspector, [task_id])
     return TaskView.of(await inspector.task(task_id), app.settings.trace_url)
+
+
+@router.get(
+    "/{task_id}/why",
+    response_model=WhyView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def why(inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId) -> WhyView:
+    """Why a task, or a run, does not run: what holds it up now, and what would hold it up next.
+
+    Those who are restricted to queues hear of others only what is in these.
+    """
+    await check_tasks(caller, inspector, [task_id])
+    return WhyView.of(await inspector.why(task_id, caller.queues))
 
 
 @router.get(
