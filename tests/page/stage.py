@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from jobbers import Jobbers, Retry, current_task
+from jobbers import Jobbers, Limit, Retry, current_task
 from jobbers.api.server import serve
 from jobbers.testing import running_worker
 
@@ -47,6 +47,11 @@ def make_app(url: str, namespace: str) -> tuple[Jobbers, asyncio.Event]:
     @app.task
     async def words(text: str) -> list[str]:
         return text.split()
+
+    @app.task(queue="slow", limits=[Limit(1, key="user")])
+    async def visit(user: str) -> str:
+        await gate.wait()
+        return user
 
     flow = app.dag("count_words")
     parts = flow.node(words, flow.param("text")).named("split")

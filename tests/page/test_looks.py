@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobbers.core.status import Status
+from jobbers.keyring import Access
 from tests.page.stage import Stage
 from tests.page.test_page import settled
 
@@ -30,6 +31,12 @@ PLAIN = {
     "types": ("#/types", "Task types"),
     "type": ("#/types/hold", "hold"),
     "workers": ("#/workers", "Workers"),
+    "queue": ("#/queues/sums", "sums"),
+    "roles": ("#/roles", "Roles"),
+    "limits": ("#/limits", "Limits"),
+    "limit": ("#/limits/visit:user", "visit:user"),
+    "audit": ("#/audit", "Audit"),
+    "keys": ("#/keys", "Keys"),
 }
 UNLABELLED = """() => [...document.querySelectorAll('input, select, textarea, button, a, summary')].filter(one =>
     !one.closest('[aria-hidden=true]') && one.getAttribute('aria-hidden') !== 'true' &&
@@ -44,7 +51,17 @@ async def filled(stage: Stage) -> dict[str, tuple[str, str]]:
     await settled(stage, failed, Status.FAILED)
     held = await stage.submit("hold", text="held")
     await settled(stage, held, Status.RUNNING)
-    await stage.submit("echo", 1, options={"delay": 600})
+    later = await stage.submit("echo", 1, options={"delay": 600})
+    await settled(stage, await stage.submit("visit", "ann"), Status.RUNNING)
+    await settled(stage, waiting := await stage.submit("visit", "ann"), Status.BLOCKED)
+    roles = await stage.app.live_roles()
+    await roles.set("post", {"sums": 3, "letters": 1}, force=True)
+    await roles.set("bulk", ["slow", "default"], strict=True, force=True)
+    await stage.submit("echo", 1, options={"queue": "unserved"})
+    await (await stage.app.inspector()).route("words", "other")
+    await Access((await stage.app.client()).store).note(
+        "key:boss", "queues.pause", "mail", via="api", status="200", most=100
+    )
     run = await stage.app.dags["count_words"].submit(text="one two three four")
     echo = stage.app.find("echo")
     await stage.app.schedules.create(
@@ -58,6 +75,8 @@ async def filled(stage: Stage) -> dict[str, tuple[str, str]]:
         "task-succeeded": (f"#/tasks/{done}", "echo"),
         "task-failed": (f"#/tasks/{failed}", "divide"),
         "task-running": (f"#/tasks/{held}", "hold"),
+        "task-waiting": (f"#/tasks/{waiting}", "visit"),
+        "task-later": (f"#/tasks/{later}", "echo"),
         "run": (f"#/runs/{run.id}", "count_words"),
         "schedule": ("#/schedules/nightly", "nightly"),
         "schedule-edit": ("#/schedules/nightly?edit=1", "Edit nightly"),

@@ -79,6 +79,8 @@ export async function get(path, query = {}, signal = undefined) {
 
 export const remove = async (path) => (await call("DELETE", path, undefined)).body;
 
+export const put = async (path, body) => (await call("PUT", path, body)).body;
+
 export const post = async (path, body = {}) => (await call("POST", path, body)).body;
 
 /** Do something to each of many, a few at a time. Returns how many succeeded and the errors of the others. */

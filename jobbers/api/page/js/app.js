@@ -5,7 +5,8 @@ import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Dags } from "./dags.js";
-import { Login, Logout } from "./login.js";
+import { Lazy } from "./lazy.js";
+import { Login, Logout, me } from "./login.js";
 import { DeadLetters } from "./dead.js";
 import { Schedules } from "./schedules.js";
 import { Tasks } from "./tasks.js";
@@ -17,7 +18,7 @@ import { TaskTypes } from "./types.js";
 import { Workers } from "./workers.js";
 import { moment } from "./text.js";
 
-// Where to go. A group of pages on one subject shares an entry.
+// Where to go, by path and title; some only for those who have a scope. A group of pages on one subject shares an entry.
 const PAGES = [
   ["", "Overview"],
   ["queues", "Queues"],
@@ -28,12 +29,16 @@ const PAGES = [
   ["schedules", "Schedules"],
   ["types", "Task types"],
   ["workers", "Workers"],
+  ["roles", "Roles"],
+  ["limits", "Limits"],
+  ["audit", "Audit", "admin"],
+  ["keys", "Keys", "admin"],
 ];
 
 function view({ page, name }) {
   switch (page) {
     case "": return html`<${Overview} />`;
-    case "queues": return html`<${Queues} />`;
+    case "queues": return html`<${Queues} name=${name} />`;
     case "tasks": return name === null ? html`<${Tasks} />` : html`<${Task} key=${name} id=${name} />`;
     case "dead": return html`<${DeadLetters} />`;
     case "runs": return name === null ? html`<${Runs} />` : html`<${Run} key=${name} id=${name} />`;
@@ -41,6 +46,10 @@ function view({ page, name }) {
     case "schedules": return html`<${Schedules} name=${name} />`;
     case "types": return html`<${TaskTypes} name=${name} />`;
     case "workers": return html`<${Workers} />`;
+    case "roles": return html`<${Lazy} title="Roles" view="Roles" load=${() => import("./roles.js")} />`;
+    case "limits": return html`<${Lazy} title=${name === null ? "Limits" : "Limit"} view="Limits" load=${() => import("./limits.js")} name=${name} />`;
+    case "audit": return html`<${Lazy} title="Audit" view="Audit" load=${() => import("./audit.js")} />`;
+    case "keys": return html`<${Lazy} title="Keys" view="Keys" load=${() => import("./keys.js")} />`;
     default: return html`<${Heading}>Nothing here<//><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;
   }
 }
@@ -115,7 +124,7 @@ function App() {
     <div class="frame">
       <header class="side">
         <a class="brand" href="#/"><img src="icon.svg" width="20" height="20" alt="" />Jobbers</a>
-        <nav aria-label="Pages"><ul>${PAGES.map(
+        <nav aria-label="Pages"><ul>${PAGES.filter(([, , scope]) => !scope || me.value?.scope === scope).map(
           ([path, title]) => html`<li key=${path}><a href=${link(path)} aria-current=${page === path ? "page" : null}>${title}</a></li>`,
         )}</ul></nav>
         <div class="side-end"><${Find} /><${Theme} /><${Logout} /></div>

@@ -5,7 +5,7 @@ import { get, locked, post } from "./api.js";
 import { Button, Text, attempt } from "./ui.js";
 
 /** Who the API takes us for: `null` until it has said so. */
-const me = signal(null);
+export const me = signal(null);
 
 async function learn() {
   try {

@@ -4,10 +4,11 @@ import { html } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { link } from "./route.js";
 import { duration, number, shown } from "./text.js";
+import { Lazy } from "./lazy.js";
 import { Button, Card, Empty, Heading, Table, Text, Waiting, attempt } from "./ui.js";
 import { useWatch } from "./watch.js";
 
-function Pause({ queue, refresh }) {
+export function Pause({ queue, refresh }) {
   const verb = queue.paused ? "resume" : "pause";
   const press = async () => {
     const said = queue.paused ? `Queue ${queue.name} gives its tasks out again` : `Queue ${queue.name} is paused: what runs goes on`;
@@ -16,6 +17,13 @@ function Pause({ queue, refresh }) {
   };
   return html`<${Button} onPress=${press} aria-label=${`${verb} queue ${shown(queue.name)}`}>${queue.paused ? "Resume" : "Pause"}<//>`;
 }
+
+/** Whether a queue gives out and takes. */
+export const State = ({ queue }) => {
+  if (!queue.paused && !queue.draining) return html`<span class="state"><span aria-hidden="true">▸</span> open</span>`;
+  const said = [queue.paused && "paused", queue.draining && "drained"].filter(Boolean).join(", ");
+  return html`<span class="state warn"><span aria-hidden="true">❚❚</span> ${said}</span>`;
+};
 
 const Priorities = ({ depths }) => {
   const used = Object.entries(depths);
@@ -36,9 +44,9 @@ export function QueueTable({ queues, refresh, brief = false }) {
   const rows = queues.map((queue) => ({
     key: queue.name,
     cells: [
-      html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}><${Text}>${queue.name}<//></a>`,
-      queue.paused ? html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>` : html`<span class="state"><span aria-hidden="true">▸</span> open</span>`,
-      number(queue.depth),
+      html`<a href=${link("queues", queue.name)}><${Text}>${queue.name}<//></a>`,
+      html`<${State} queue=${queue} />`,
+      html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}>${number(queue.depth)}</a>${queue.max_length !== null && html` <span class="faint">of ${number(queue.max_length)}</span>`}`,
       queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
       html`<${Priorities} depths=${queue.by_priority} />`,
       html`<${Pause} queue=${queue} refresh=${refresh} />`,
@@ -48,9 +56,16 @@ export function QueueTable({ queues, refresh, brief = false }) {
   return html`<${Table} caption="Queues" columns=${kept.map((index) => columns[index])} rows=${rows.map((row) => ({ ...row, cells: kept.map((index) => row.cells[index]) }))} />`;
 }
 
-export function Queues() {
+const load = () => import("./queue_pages.js");
+
+export function Queues({ name }) {
+  return name === null ? html`<${All} />` : html`<${Lazy} key=${name} title=${html`<${Text}>${name}<//>`} view="Queue" load=${load} name=${name} />`;
+}
+
+function All() {
   const { data, error, refresh } = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
   return html`<${Heading}>Queues<//>
-    <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits.</p>
-    <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;
+    <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits. Choose one to drain, purge or bound it.</p>
+    <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>
+    <${Lazy} view="Routes" load=${load} queues=${data?.queues.map((queue) => queue.name) ?? []} />`;
 }

@@ -6,6 +6,7 @@ import { Again } from "./again.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { Why } from "./why.js";
 import { ASK, topicOf, useWatch } from "./watch.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
@@ -120,6 +121,7 @@ export function Task({ id }) {
       ${task.trace_url && html`<a class="button" href=${task.trace_url} target="_blank" rel="noopener noreferrer">Its trace</a>`}${isRun(task.type) && html`<a class="button" href=${link("runs", task.id)}>Show the run</a>`}${editable && html`<button aria-expanded=${editing} onClick=${() => setEditing(!editing)}>Run with other arguments…</button>`}<${Actions} task=${task} refresh=${refresh} /></div>
     ${editing && editable && html`<${Again} key=${task.id} task=${task} close=${() => setEditing(false)} />`}
     ${task.reason && html`<p class="lead"><${Text}>${task.reason}<//></p>`}
+    <${Why} task=${task} />
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(task.id)}</span>`],
       ["Run", task.run && html`<a class="id" href=${link("runs", task.run)}>${shown(task.run)}</a>`],

@@ -1,0 +1,215 @@
+"""Why a task waits, limits, roles, what is done with queues, the audit log and keys: on the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobbers.core.status import Status
+from jobbers.keyring import Access
+from tests.page.stage import SECONDS, Stage
+from tests.page.test_page import settled
+
+pytest.importorskip("playwright")
+from playwright.async_api import expect
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+async def test_why_a_task_waits_is_told_and_kept_fresh(stage: Stage) -> None:
+    page = stage.page
+    first = await stage.submit("visit", "ann")
+    await settled(stage, first, Status.RUNNING)
+    second = await stage.submit("visit", "ann")
+    await settled(stage, second, Status.BLOCKED)
+    await stage.go(f"#/tasks/{second}", "visit")
+    why = page.locator(".card", has=page.get_by_role("heading", name="Why is it waiting?"))
+    await expect(why.locator(".why-first")).to_contain_text(
+        "limit visit:user for ann is full: 1 of 1 taken, by"
+    )
+    await expect(why.get_by_role("link")).to_have_attribute("href", f"#/tasks/{first}")
+    await (await stage.app.inspector()).pause("slow")
+    await expect(why).to_contain_text("queue slow is paused", timeout=SECONDS)
+    await (await stage.app.inspector()).resume("slow")
+    stage.gate.set()
+    await settled(stage, second, Status.SUCCEEDED)
+    await expect(why).to_have_count(0)
+
+
+async def test_change_and_reset_a_limit(stage: Stage) -> None:
+    page = stage.page
+    await settled(stage, await stage.submit("visit", "ann"), Status.RUNNING)
+    await settled(stage, await stage.submit("visit", "ann"), Status.BLOCKED)
+    await page.get_by_role("link", name="Limits", exact=True).click()
+    await page.get_by_role("link", name="visit:user").click()
+    await expect(page.get_by_role("row", name="ann")).to_be_visible()
+    await page.get_by_label("amount").fill("many")
+    await page.get_by_role("button", name="Change it").click()
+    await expect(page.locator(".error-text")).to_contain_text("not a whole number")
+    await page.get_by_label("amount").fill("3")
+    await page.keyboard.press("Enter")
+    await stage.see("3 at a time")
+    await stage.see("Nobody waits for it.")
+    assert (await stage.app.limits.get("visit:user")).amount == 3
+    await page.get_by_role("button", name="Reset visit:user").click()
+    await expect(page.get_by_role("button", name="Reset visit:user")).to_have_count(0)
+    assert (await stage.app.limits.get("visit:user")).amount == 1
+    stage.expect_complaints("404")
+    await stage.go("#/limits/nothing", "Limit")
+    await stage.see("There is no such limit.")
+
+
+async def test_change_a_role_by_keyboard(stage: Stage) -> None:
+    page = stage.page
+    await stage.go("#/roles", "Roles")
+    await stage.see("There are no roles.")
+    await page.get_by_role("button", name="Define it").click()
+    await expect(page.get_by_label("name")).to_be_focused()
+    await page.get_by_label("name").fill("post")
+    await page.get_by_label("queue", exact=False).last.fill("sums")
+    await page.keyboard.press("Enter")
+    card = page.get_by_role("region", name="Role post")
+    await expect(card).to_be_visible()
+    await card.get_by_label("Queue to add to role post").fill("slow")
+    await page.keyboard.press("Enter")
+    await expect(card).to_contain_text("not saved yet")
+    await card.get_by_label("Weight of slow in role post").fill("0")
+    stage.expect_complaints("422")
+    await card.get_by_role("button", name="Save role post").click()
+    await expect(card.get_by_role("alert")).to_contain_text("weight of queue slow")
+    await card.get_by_label("Weight of slow in role post").fill("3")
+    await card.get_by_role("button", name="Move slow in role post up").click()
+    await card.get_by_role("button", name="Save role post").click()
+    await expect(card.get_by_text("not saved yet")).to_have_count(0)
+    inspector = await stage.app.inspector()
+    changed = (await inspector.store.roles.all())["post"]
+    assert list(changed.queues.items()) == [("slow", 3), ("sums", 1)]
+    await card.get_by_role("button", name="Take sums in role post away").click()
+    await card.get_by_label("Strict order").check()
+    await card.get_by_role("button", name="Save role post").click()
+    await expect(card.get_by_text("not saved yet")).to_have_count(0)
+    changed = (await inspector.store.roles.all())["post"]
+    assert (list(changed.queues), changed.strict) == (["slow"], True)
+
+
+async def test_drag_an_unserved_queue_onto_a_role(stage: Stage) -> None:
+    page = stage.page
+    await stage.submit("echo", 1, options={"queue": "letters"})
+    await (await stage.app.live_roles()).set("post", ["sums"], force=True)
+    await stage.go("#/roles", "Roles")
+    unserved = page.get_by_role("list", name="Queues that nobody serves")
+    await expect(unserved.get_by_text("1 waiting")).to_be_visible()
+    card = page.get_by_role("region", name="Role post")
+    await unserved.get_by_role("listitem").drag_to(card)
+    await expect(card.get_by_label("Weight of letters in role post")).to_have_value("1")
+    assert "letters" not in (await (await stage.app.inspector()).store.roles.all())["post"].queues
+    await card.get_by_role("button", name="Save role post").click()
+    await expect(card.get_by_text("not saved yet")).to_have_count(0)
+    assert "letters" in (await (await stage.app.inspector()).store.roles.all())["post"].queues
+
+
+async def test_drain_purge_and_bound_a_queue(stage: Stage) -> None:
+    page = stage.page
+    inspector = await stage.app.inspector()
+    await inspector.pause("default")
+    for number in range(3):
+        await stage.submit("echo", number)
+    await stage.go("#/queues", "Queues")
+    await page.get_by_role("link", name="default", exact=True).click()
+    await page.get_by_role("heading", level=1, name="default").wait_for()
+    await page.get_by_role("button", name="Drain").click()
+    await stage.see("paused, drained")
+    purge = page.get_by_role("button", name="Purge the queue")
+    await expect(purge).to_be_disabled()
+    await page.get_by_label("Type the name of the queue").fill("defaul")
+    await expect(purge).to_be_disabled()
+    await page.get_by_label("Type the name of the queue").fill("default")
+    await purge.click()
+    await page.get_by_text("Cancelled 3 tasks").wait_for()
+    await page.get_by_label("max length").fill("-1")
+    stage.expect_complaints("422")
+    await page.get_by_role("button", name="Set it").click()
+    await expect(page.locator(".error-text")).to_contain_text("1")
+    await page.get_by_label("max length").fill("50")
+    await page.get_by_label("when full").select_option(label="drop_oldest")
+    await page.get_by_role("button", name="Set it").click()
+    await page.get_by_text("may have 50 ready tasks").wait_for()
+    queue = next(one for one in await inspector.queues() if one.name == "default")
+    assert (queue.depth, queue.max_length, queue.when_full, queue.draining) == (0, 50, "drop_oldest", True)
+    await page.get_by_role("button", name="As the code says").click()
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator(".title .state")).to_contain_text("open")
+    queue = next(one for one in await inspector.queues() if one.name == "default")
+    assert (queue.max_length, queue.draining, queue.paused) == (None, False, False)
+
+
+async def test_send_a_type_to_another_queue(stage: Stage) -> None:
+    page = stage.page
+    await stage.go("#/queues", "Queues")
+    await stage.see("No type is sent elsewhere.")
+    await page.get_by_role("button", name="Send them there").click()
+    await expect(page.locator(".error-text")).to_have_count(2)
+    await page.get_by_label("type", exact=True).fill("echo")
+    await page.get_by_label("queue", exact=True).fill("letters")
+    await page.get_by_role("button", name="Send them there").click()
+    await page.get_by_role("row", name="echo letters").wait_for()
+    inspector = await stage.app.inspector()
+    assert await inspector.routes() == {"echo": "letters"}
+    await page.get_by_role("button", name="End the route of echo").click()
+    await stage.see("No type is sent elsewhere.")
+    assert await inspector.routes() == {}
+
+
+async def test_keys_and_the_audit_log(stage: Stage) -> None:
+    page = stage.page
+    await page.get_by_role("link", name="Keys", exact=True).click()
+    await stage.see("The first key closes the API")
+    await page.get_by_role("button", name="Make the key").click()
+    await expect(page.get_by_label("name")).to_be_focused()
+    await page.get_by_label("name").fill("boss")
+    await page.get_by_role("button", name="Make the key").click()
+    shown = page.get_by_label("It is shown this once", exact=False)
+    key = await shown.input_value()
+    assert key.startswith("jobbers-key.boss.")
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()  # it has logged in with it
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("button", name="I have kept it").click()
+    await expect(shown).to_have_count(0)
+    assert key not in await page.content()
+
+    await page.get_by_label("name").fill("mailer")
+    await page.get_by_label("scope").select_option(label="read")
+    await page.get_by_label("queues").fill("sums, slow")
+    await page.get_by_label("expires").fill("30")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("row", name="mailer read").wait_for()
+    access = Access((await stage.app.client()).store)
+    made = {facts.name: facts for facts in await access.keys()}
+    assert (made["mailer"].queues, made["boss"].scope) == (("slow", "sums"), "admin")
+    assert made["mailer"].expires is not None
+    await page.get_by_role("button", name="Revoke key mailer…").click()
+    await page.get_by_role("button", name="Revoke it").click()
+    await expect(page.get_by_role("row", name="mailer read")).to_have_count(0)
+    assert [facts.name for facts in await access.keys()] == ["boss"]
+
+    await page.get_by_role("link", name="Audit", exact=True).click()
+    await page.get_by_role("row", name="access.revoke_key").wait_for()
+    await page.get_by_label("Filter").fill("create_key mailer")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await page.get_by_label("Filter").fill("no such words")
+    await stage.see("Nothing matches the filter.")
+
+
+async def test_those_who_are_no_admins_see_no_way_to_keys(stage: Stage) -> None:
+    page = stage.page
+    await expect(page.get_by_role("link", name="Keys", exact=True)).to_be_visible()
+    access = Access((await stage.app.client()).store)
+    key = (await access.create("ops", "operate")).text
+    stage.expect_complaints("401", "403")
+    await page.reload()
+    await page.get_by_role("dialog", name="Log in").get_by_label("Key").fill(key)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    await expect(page.get_by_role("link", name="Roles", exact=True)).to_be_visible()
+    await expect(page.get_by_role("link", name="Keys", exact=True)).to_have_count(0)
+    await stage.go("#/keys", "Keys")
+    await stage.see("this needs the scope admin")
