@@ -26,7 +26,7 @@ async def test_why_a_task_waits_is_told_and_kept_fresh(stage: Stage) -> None:
     await expect(why.locator(".why-first")).to_contain_text(
         "limit visit:user for ann is full: 1 of 1 taken, by"
     )
-    await expect(why.get_by_role("link")).to_have_attribute("href", f"#/tasks/{first}")
+    await expect(why.get_by_role("link", name=first)).to_have_attribute("href", f"#/tasks/{first}")
     await (await stage.app.inspector()).pause("slow")
     await expect(why).to_contain_text("queue slow is paused", timeout=SECONDS)
     await (await stage.app.inspector()).resume("slow")
@@ -154,7 +154,7 @@ async def test_send_a_type_to_another_queue(stage: Stage) -> None:
     await page.get_by_role("row", name="echo letters").wait_for()
     inspector = await stage.app.inspector()
     assert await inspector.routes() == {"echo": "letters"}
-    await page.get_by_role("button", name="End the route of echo").click()
+    await page.get_by_role("button", name="End it: the route of echo").click()
     await stage.see("No type is sent elsewhere.")
     assert await inspector.routes() == {}
 

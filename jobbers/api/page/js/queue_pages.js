@@ -138,7 +138,7 @@ export function Routes({ queues }) {
         rows=${data.routes.map((route) => ({
           key: route.type,
           cells: [html`<${Text}>${route.type}<//>`, html`<a href=${link("queues", route.queue)}><${Text}>${route.queue}<//></a>`,
-            html`<${Button} onPress=${() => end(route)} aria-label=${`End the route of ${shown(route.type)}`}>End it<//>`],
+            html`<${Button} onPress=${() => end(route)} aria-label=${`End it: the route of ${shown(route.type)}`}>End it<//>`],
         }))} />` : html`<${Empty} title="No type is sent elsewhere.">All tasks go to the queue of their type, or where their caller says.<//>`}<//>
     <${Card} title="New route"><${NewRoute} types=${data.types} queues=${queues} refresh=${refresh} /><//>`;
 }

@@ -4,9 +4,11 @@ import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
 import { many, number, shown } from "./text.js";
-import { Button, Card, Empty, Heading, Text, Waiting, ask, attempt, tell } from "./ui.js";
+import { Button, Card, Empty, Heading, Table, Text, Waiting, ask, attempt, tell } from "./ui.js";
 import { useWatch } from "./watch.js";
 
+const SILENT = 10;
+const SHOWN = 5;
 const KIND = "text/x-jobbers-queue"; // so that nothing else that is dragged counts
 const at = (name) => `roles/${encodeURIComponent(name)}`;
 
@@ -46,7 +48,7 @@ function Chip({ name, note = null, bad = false }) {
     event.dataTransfer.setData(KIND, name);
     event.dataTransfer.effectAllowed = "copy";
   };
-  return html`<li class=${bad ? "chip unserved" : "chip"} draggable="true" onDragStart=${grab}><span aria-hidden="true">⠿</span><${Text}>${name}<//>${note && html` <span class="faint">${note}</span>`}</li>`;
+  return html`<span class=${bad ? "chip unserved" : "chip"} draggable="true" onDragStart=${grab}><span aria-hidden="true">⠿</span><${Text}>${name}<//>${note && html` <span class="faint">${note}</span>`}</span>`;
 }
 
 function Row({ row, index, role, draft, edit }) {
@@ -156,23 +158,40 @@ function NewRole({ known, refresh }) {
   </form>`;
 }
 
+const queuesOf = (worker) => (worker.facts.queues ?? "").split(",").filter(Boolean);
+
+function Served({ queues, roles, workers }) {
+  const named = (worker) => worker.facts.name || worker.id;
+  return html`<${Table} caption="Who serves what" columns=${[{ name: "Queue" }, { name: "Roles", grow: true }, { name: "Workers", grow: true }]}
+    rows=${queues.map((queue) => {
+      const serving = workers.filter((worker) => queuesOf(worker).includes(queue)).map(named);
+      return {
+        key: queue,
+        cells: [
+          html`<${Chip} name=${queue} />`,
+          html`<${Text}>${roles.filter((role) => Object.hasOwn(role.queues, queue)).map((role) => role.name).join(", ") || "–"}<//>`,
+          serving.length ? html`<${Text}>${serving.slice(0, SHOWN).join(", ")}<//>${serving.length > SHOWN ? ` and ${number(serving.length - SHOWN)} more` : ""}` : html`<span class="faint">nobody, and nothing is there to do</span>`,
+        ],
+      };
+    })} />`;
+}
+
 export function Roles() {
   const { data, error, refresh } = useWatch("roles", async (signal) => {
-    const [{ roles, unserved }, { queues }] = await Promise.all([get("roles", {}, signal), get("queues", {}, signal)]);
-    return { roles, unserved, queues };
+    const [{ roles, unserved }, { queues }, { workers }] = await Promise.all(["roles", "queues", "workers"].map((path) => get(path, {}, signal)));
+    return { roles, unserved, queues, workers: workers.filter((one) => one.silent_seconds < SILENT && one.facts.stopping !== "1") };
   });
   const lead = html`<p class="lead">Who serves which queues. Change it here, or drag a queue onto a role and save; running workers follow within a second.</p>`;
   if (!data) return html`<${Heading}>Roles<//>${lead}<${Card}><${Waiting} error=${error} /><//>`;
-  const { roles, unserved, queues } = data;
+  const { roles, unserved, queues, workers } = data;
   const without = new Set(unserved.map((one) => one.queue));
-  const known = [...new Set([...queues.map((one) => one.name), ...roles.flatMap((role) => Object.keys(role.queues)), ...without])].sort();
+  const known = [...new Set([...queues.map((one) => one.name), ...workers.flatMap(queuesOf), ...roles.flatMap((role) => Object.keys(role.queues)), ...without])].sort();
   return html`<${Heading}>Roles<//>${lead}
     ${unserved.length > 0 && html`<${Card} title="Nobody serves" note="tasks wait there, or task types send there">
-      <ul class="chips" aria-label="Queues that nobody serves">${unserved.map((one) => html`<${Chip} key=${one.queue} name=${one.queue} note=${one.waiting ? `${number(one.waiting)} waiting` : "nothing waits"} bad />`)}</ul><//>`}
-    ${known.length > 0 && html`<${Card} title="Queues" note="drag one onto a role">
-      <ul class="chips" aria-label="Queues">${known.filter((name) => !without.has(name)).map((name) => html`<${Chip} key=${name} name=${name} />`)}</ul><//>`}
+      <ul class="chips" aria-label="Queues that nobody serves">${unserved.map((one) => html`<li key=${one.queue}><${Chip} name=${one.queue} note=${one.waiting ? `${number(one.waiting)} waiting` : "nothing waits"} bad /></li>`)}</ul><//>`}
     ${roles.length
       ? html`<div class="columns">${roles.map((role) => html`<${Role} key=${role.name} role=${role} known=${known} refresh=${refresh} />`)}</div>`
       : html`<${Card} flush><${Empty} title="There are no roles.">Workers without a role serve the queues of their task types. Define one below, or in code: <code>Jobbers(roles=…)</code>.<//><//>`}
-    <${Card} title="New role"><${NewRole} known=${known} refresh=${refresh} /><//>`;
+    <${Card} title="New role"><${NewRole} known=${known} refresh=${refresh} /><//>
+    ${known.length > 0 && html`<${Card} title="Who serves what" note="drag a queue onto a role" flush><${Served} queues=${known.filter((name) => !without.has(name))} roles=${roles} workers=${workers} /><//>`}`;
 }

@@ -2,23 +2,24 @@
 
 import { html } from "../vendor/vendor.js";
 import { get } from "./api.js";
+import { link } from "./route.js";
 import { Card, TaskLink, Text, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
+const SHOWN = 10;
 const WAITS = ["blocked", "scheduled", "queued"];
 
-/** The tasks that a reason names: holders of permits, nodes, a run. */
-function named({ facts }) {
-  const nodes = Array.isArray(facts.nodes) ? facts.nodes.map((node) => [node.id, node.name]) : [];
-  const holders = Array.isArray(facts.held_by) ? facts.held_by.map((id) => [id, null]) : [];
-  return [...holders, ...nodes].slice(0, 10);
-}
+const ID = /\b([0-7][0-9A-HJKMNP-TV-Z]{25})\b/;
+
+/** A sentence in which ids of tasks lead to them. */
+const Sentence = ({ text }) =>
+  text.split(ID).map((part, index) => (index % 2 ? html`<${TaskLink} key=${index} id=${part} />` : html`<${Text} key=${index}>${part}<//>`));
 
 function Reason({ reason }) {
-  const links = named(reason);
-  return html`<span>${reason.task && html`<${TaskLink} id=${reason.task} />: `}<${Text}>${reason.text}<//></span>
-    ${links.length > 0 && html`<ul class="chips" aria-label="Tasks that it is about">${links.map(
-      ([id, name]) => html`<li key=${id}>${name && html`<${Text}>${name}<//> `}<${TaskLink} id=${id} /></li>`,
+  const nodes = Array.isArray(reason.facts.nodes) ? reason.facts.nodes.slice(0, SHOWN) : [];
+  return html`<span>${reason.task && html`<${TaskLink} id=${reason.task} />: `}<${Sentence} text=${reason.text} /></span>
+    ${nodes.length > 0 && html`<ul class="chips" aria-label="Nodes">${nodes.map(
+      ({ id, name }) => html`<li key=${id}><a href=${link("tasks", id)}><${Text}>${name}<//></a></li>`,
     )}</ul>`}`;
 }
 
