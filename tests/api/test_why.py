@@ -36,6 +36,7 @@ async def test_those_who_are_restricted_see_their_own(app: Jobbers) -> None:
     access = Access((await app.client()).store)
     mine = (await access.create("mail", Scope.READ, queues=["default"])).text
     admin = (await access.create("boss", Scope.ADMIN)).text
+    await (await app.live_roles()).set("hushed", ["default", "sums"], force=True)
     async with call(create_app(app)) as client:
         both = [
             (
@@ -43,6 +44,9 @@ async def test_those_who_are_restricted_see_their_own(app: Jobbers) -> None:
             ).json()["id"]
             for kind, args in (("keep", []), ("add", [1]))
         ]
+        open_to_all = await client.get(f"/tasks/{both[0]}/why", headers={"X-API-Key": admin})
         answers = [await client.get(f"/tasks/{it}/why", headers={"X-API-Key": mine}) for it in both]
     assert answers[0].json()["primary"]["code"] == "no_worker"
+    assert "hushed" in open_to_all.text
+    assert "hushed" not in answers[0].text
     error_of(answers[1], 404, "not_found")

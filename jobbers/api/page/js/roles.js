@@ -189,9 +189,9 @@ export function Roles() {
   return html`<${Heading}>Roles<//>${lead}
     ${unserved.length > 0 && html`<${Card} title="Nobody serves" note="tasks wait there, or task types send there">
       <ul class="chips" aria-label="Queues that nobody serves">${unserved.map((one) => html`<li key=${one.queue}><${Chip} name=${one.queue} note=${one.waiting ? `${number(one.waiting)} waiting` : "nothing waits"} bad /></li>`)}</ul><//>`}
+    ${known.length > 0 && html`<${Card} title="Who serves what" note="drag a queue onto a role" flush><${Served} queues=${known.filter((name) => !without.has(name))} roles=${roles} workers=${workers} /><//>`}
     ${roles.length
       ? html`<div class="columns">${roles.map((role) => html`<${Role} key=${role.name} role=${role} known=${known} refresh=${refresh} />`)}</div>`
       : html`<${Card} flush><${Empty} title="There are no roles.">Workers without a role serve the queues of their task types. Define one below, or in code: <code>Jobbers(roles=…)</code>.<//><//>`}
-    <${Card} title="New role"><${NewRole} known=${known} refresh=${refresh} /><//>
-    ${known.length > 0 && html`<${Card} title="Who serves what" note="drag a queue onto a role" flush><${Served} queues=${known.filter((name) => !without.has(name))} roles=${roles} workers=${workers} /><//>`}`;
+    <${Card} title="New role"><${NewRole} known=${known} refresh=${refresh} /><//>`;
 }
