@@ -72,10 +72,13 @@ class LanePlace:
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """A limit (``per_ms`` 0), a rate or a turn (``turn``) that a task has to pass. ``used`` permits of ``most`` are taken,
+    """A limit (``per_ms`` 0), a rate, a turn (``turn``) or a breaker (``breaker``) that a task has to
+    pass. ``used`` permits of ``most`` are taken,
     by ``held_by`` (some of them); the task needs ``weight``, and has them if it ``holds``. ``waiting`` tasks stand in
     line, and it is at ``place`` (from 1 on) if it is among them. ``back`` are the next starts of a rate that come back:
-    when, and how many permits each; ``step`` is the time from one to the next of a rate that is spread evenly."""
+    when, and how many permits each; ``step`` is the time from one to the next of a rate that is spread evenly. A breaker is
+    closed if ``open_ms`` is ``None``, open for so many ms (-1: until it is reset), half-open if it is 0;
+    permits are probes."""
 
     name: str
     weight: int
@@ -90,16 +93,20 @@ class GateState:
     waiting: int = 0
     place: int | None = None
     back: Sequence[tuple[int, int]] = ()
+    breaker: bool = False
+    open_ms: int | None = None
 
     @property
     def full(self) -> bool:
         """Whether it would hold the task up now."""
+        if self.breaker and self.open_ms != 0:
+            return self.open_ms is not None
         return not self.holds and self.used + min(self.weight, self.most) > self.most
 
     @property
     def limit(self) -> str:
         """The name without the value of its key."""
-        return self.name.partition("=")[0]
+        return self.name.partition("=")[0].removeprefix("!")
 
     @property
     def key(self) -> str | None:

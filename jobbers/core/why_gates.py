@@ -1,4 +1,4 @@
-"""Why a limit, a rate or a turn holds a task up."""
+"""Why a limit, a rate, a turn or a breaker holds a task up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobbers.core.why_words import count, listed, ordinal, span
 
 
 def gate_reason(gate: GateState, now: int) -> Reason:
-    """What a limit, a rate or a turn says to a task that has to pass it."""
+    """What a limit, a rate, a turn or a breaker says to a task that has to pass it."""
     known: dict[str, Any] = {
         "limit": gate.limit,
         "key": gate.key,
@@ -27,6 +27,10 @@ def gate_reason(gate: GateState, now: int) -> Reason:
             f"; {count(gate.waiting, 'task')} stand{'s' if gate.waiting == 1 else ''} in line"
             if gate.waiting
             else ""
+        )
+    if gate.breaker:
+        return Reason(
+            "breaker", f"breaker {gate.limit}{of} {_state(gate)}{line}", known | {"open_ms": gate.open_ms}
         )
     if gate.turn:
         ahead = f"{gate.most:,} of its tasks may lie in the lane at a time, and {'does' if gate.most == 1 else 'do'}"
@@ -52,6 +56,16 @@ def gate_reason(gate: GateState, now: int) -> Reason:
         f"limit {gate.limit}{of} {state}: {gate.used:,} of {gate.most:,} taken{held}{needs}{line}",
         known,
     )
+
+
+def _state(gate: GateState) -> str:
+    if gate.open_ms is None:
+        return "has closed, and it goes on in a moment"
+    if gate.open_ms < 0:
+        return "was opened by hand: nothing starts until it is reset"
+    if gate.open_ms:
+        return f"is open, since too many attempts failed: some are tried again in {span(gate.open_ms)}"
+    return f"is half-open: {gate.used:,} of {count(gate.most, 'probe')} under way, and how they end decides"
 
 
 def earliest(gate: GateState, now: int) -> tuple[int, bool]:

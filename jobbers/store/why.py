@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from jobbers.core.ids import shard_of
 from jobbers.core.lanes import Lane
+from jobbers.core.limits import BREAKER
 from jobbers.core.policy import HIGHEST_PRIORITY
 from jobbers.core.roles import read_role
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.core.why_facts import SHOWN, Facts, GateState, Items, LanePlace, Other, WorkerState
 from jobbers.errors import NotFound, StoreError
+from jobbers.store.breakers import FOR_EVER_MS
 from jobbers.store.control import WorkerInfo
 from jobbers.store.keys import ShardKeys
 from jobbers.store.maps import MAP_TYPE
@@ -42,7 +44,7 @@ class _Gate(NamedTuple):
 
     @property
     def permit(self) -> int:
-        return 1 if self.mode == "f" else self.number
+        return 1 if self.mode in "fb" else self.number
 
 
 async def gather(
@@ -168,21 +170,43 @@ async def _gates(store: Store, keys: ShardKeys, task_id: str, text: str, now: in
         short = "".join(base.partition("@")[:2])
         permits, line = keys.permits(gate.name), keys.line(gate.name)
         commands += [
-            ("HMGET", keys.limits, base, short),
+            ("HMGET", keys.breakers, base.removeprefix(BREAKER))
+            if gate.mode == "b"
+            else ("HMGET", keys.limits, base, short),
             ("ZSCORE", permits, "#"),
             ("ZSCORE", permits, f"{gate.permit} {task_id}"),
             ("ZRANGEBYSCORE", permits, "inf", "inf", "LIMIT", 0, SHOWN),
-            ("ZRANGEBYSCORE", permits, FIRST_TIME, now, "LIMIT", 0, MOST_BACK),
+            ("ZSCORE", keys.tripped, gate.name)
+            if gate.mode == "b"
+            else ("ZRANGEBYSCORE", permits, FIRST_TIME, now, "LIMIT", 0, MOST_BACK),
             ("ZRANGEBYSCORE", permits, f"({now}", LAST_TIME, "WITHSCORES", "LIMIT", 0, MOST_BACK),
             ("ZCARD", line),
             ("ZRANK", line, task_id),
         ]
     replies = await store.gateway.commands(commands)
-    return [_gate(gate, replies[8 * place : 8 * place + 8]) for place, gate in enumerate(gates)]
+    return [_gate(gate, replies[8 * place : 8 * place + 8], now) for place, gate in enumerate(gates)]
 
 
-def _gate(gate: _Gate, replies: Sequence[Any]) -> GateState:
+def _gate(gate: _Gate, replies: Sequence[Any], now: int) -> GateState:
     said, used, mine, held, past, back, waiting, rank = replies
+    if gate.mode == "b":
+        till = _score(past)
+        return GateState(
+            gate.name,
+            1,
+            _probes(said),
+            int(_score(used)),
+            holds=isinstance(mine, bytes),
+            held_by=_holders(held),
+            waiting=_whole(waiting),
+            place=rank + 1 if isinstance(rank, int) else None,
+            breaker=True,
+            open_ms=None
+            if not isinstance(past, bytes)
+            else -1
+            if till >= FOR_EVER_MS
+            else max(0, int(till) - now),
+        )
     amount, per_ms, burst = _definition(said) if gate.mode != "f" else (gate.number, 0, 0)
     ahead = _list(back)
     return GateState(
@@ -195,11 +219,21 @@ def _gate(gate: _Gate, replies: Sequence[Any]) -> GateState:
         amount=amount,
         turn=gate.mode == "f",
         holds=isinstance(mine, bytes),
-        held_by=[words[1] for permit in _list(held) if len(words := _said(permit).split(" ")) > 1],
+        held_by=_holders(held),
         waiting=_whole(waiting),
         place=rank + 1 if isinstance(rank, int) else None,
         back=[(int(_score(when)), _weight(it)) for it, when in zip(ahead[::2], ahead[1::2], strict=True)],
     )
+
+
+def _holders(held: Any) -> list[str]:
+    return [words[1] for permit in _list(held) if len(words := _said(permit).split(" ")) > 1]
+
+
+def _probes(said: Any) -> int:
+    """How many probes a breaker lets through at a time, like ``guard`` of the scripts."""
+    words = next((_said(word) for word in _list(said) if word), "").split()
+    return max(1, _whole(words[4])) if len(words) > 4 else 1
 
 
 def _definition(said: Any) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jobbers import Fair, Jobbers, Limit, Rate, Retry, Status, chain
+from jobbers import Breaker, Fair, Jobbers, Limit, Rate, Retry, Status, chain
 from jobbers.core.signals import Snooze
 from jobbers.core.strike import Strike
 from jobbers.core.why_facts import Why
@@ -188,6 +188,28 @@ async def test_a_full_limit_is_told_to_what_is_still_in_its_lane(app: Jobbers, w
         await (await app.inspector()).resume("default")
         gate.set()
         await second.result(20)
+
+
+async def test_a_breaker(app: Jobbers, worker: StartWorker) -> None:
+    @app.task(breaker=Breaker(key="host"))
+    async def call(host: str) -> None: ...
+
+    async with worker(app):
+        await (await call.submit("a.test")).result(20)
+        await app.breakers.trip("call:host", "a.test", open_for=600)
+        first, second = await call.submit("a.test"), await call.submit("a.test")
+        why = await told(app, second.id, lambda why: why.status is Status.BLOCKED)
+        assert why.primary.code == "breaker"
+        assert why.primary.text.startswith("breaker call:host for a.test is open")
+        assert 500_000 < why.primary.facts["open_ms"] <= 600_000
+        await app.breakers.reset("call:host", "a.test")
+        await app.breakers.trip("call:host", "a.test")
+        third = await call.submit("a.test")
+        why = await told(app, third.id, lambda why: why.status is Status.BLOCKED)
+        assert "opened by hand" in why.primary.text
+        await app.breakers.reset("call:host", "a.test")
+        for handle in (first, second, third):
+            await handle.result(20)
 
 
 async def test_due_after_a_delay_a_failure_and_a_snooze(app: Jobbers, worker: StartWorker) -> None:

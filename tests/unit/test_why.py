@@ -130,6 +130,27 @@ def test_a_turn() -> None:
     assert "2nd of 4 in line" in why.primary.text
 
 
+@pytest.mark.parametrize(
+    ("open_ms", "says"),
+    [
+        (
+            12_000,
+            "is open, since too many attempts failed: some are tried again in 12 s; it is 2nd of 4 in line",
+        ),
+        (-1, "was opened by hand: nothing starts until it is reset"),
+        (0, "is half-open: 1 of 1 probe under way"),
+        (None, "has closed, and it goes on in a moment"),
+    ],
+)
+def test_a_breaker(open_ms: int | None, says: str) -> None:
+    gate = GateState("!api:host=a.test", 1, 1, 1, waiting=4, place=2, breaker=True, open_ms=open_ms)
+    why = explain(facts(Status.BLOCKED, parked=gate.name, gates=[gate]))
+    assert codes(why) == ["breaker"]
+    assert f"breaker api:host for a.test {says}" in why.primary.text
+    ready = explain(facts(gates=[replace(gate, place=None)]))
+    assert codes(ready) == (["in_lane"] if open_ms is None else ["in_lane", "breaker"])
+
+
 def test_when_a_rate_lets_it_start() -> None:
     back = [(NOW + 400, 1), (NOW + 700, 1)]
     gate = GateState("send:second", 1, 2, 2, per_ms=1000, amount=2, waiting=9, back=back)
