@@ -84,7 +84,7 @@ class Dag:
         """Refuse a graph that could not run. Raises :class:`InvalidInput`, which names the cycle if there is one."""
         self.graph.ordered()
 
-    async def submit(self, **params: Any) -> RunHandle:
+    async def submit(self, /, **params: Any) -> RunHandle:
         """Start a run with these parameters. It is there whole, or not at all.
 
         Raises :class:`InvalidInput` for a graph that cannot run and parameters that are missing or unknown,
@@ -108,7 +108,7 @@ class Dag:
             )
         return await self.submit(**{**record.keywords, **params})
 
-    def call(self, **params: Any) -> DagCall:
+    def call(self, /, **params: Any) -> DagCall:
         """A run with these parameters that is not submitted yet: a task may return it, to have it run in its place."""
         return DagCall(self.graph, params, self.output)
 

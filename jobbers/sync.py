@@ -85,7 +85,7 @@ class SyncPortal:
         self._stack = ExitStack()
 
     def submit(
-        self, task: TaskType[P, R] | Submitter[P, R], *args: P.args, **kwargs: P.kwargs
+        self, task: TaskType[P, R] | Submitter[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> SyncHandle[R]:
         """Submit one task; ``task`` is a task type or what its ``options()`` returned."""
         return SyncHandle(self.call(lambda: task.submit(*args, **kwargs)), self)

@@ -66,7 +66,7 @@ class Submitter(Generic[P, R]):
         self._options = options
         self._placements = {options.placement.queue: options.placement}
 
-    async def submit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
+    async def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """Submit one task.
 
         With a unique key that another holds, debounced or throttled, it may join a task that is there: then the handle is
@@ -213,7 +213,7 @@ class TaskType(Generic[P, R]):
         """Submit one task for each item, in one call: see :meth:`Submitter.map`."""
         return await self.starmap([(item,) for item in items])
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return self.function(*args, **kwargs)
 
     def options(
@@ -307,7 +307,7 @@ class TaskType(Generic[P, R]):
             )
         return frozenset(lazy)
 
-    def s(self, *args: Any, **kwargs: Any) -> Call:
+    def s(self, /, *args: Any, **kwargs: Any) -> Call:
         """A call that is not submitted yet, for :func:`jobbers.chain` and :func:`jobbers.group`."""
         return Call(self, args, kwargs)
 
