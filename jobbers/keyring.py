@@ -190,9 +190,14 @@ class Access:
             raise InvalidInput("the cursor is not one that a page of this list gave") from None
 
 
+def without_keys(text: str) -> str:
+    """Text for a log, without what looks like a key: somebody may put one where it does not belong, as into a path."""
+    return _KEYLIKE.sub("jobbers-key.***", text)
+
+
 def clean(text: str) -> str:
     """Text for the audit log: short, printable, and without what looks like a key."""
-    safe = _KEYLIKE.sub("jobbers-key.***", text[: 4 * LONGEST_NOTE])
+    safe = without_keys(text[: 4 * LONGEST_NOTE])
     return "".join(char if char.isprintable() else "?" for char in safe)[:LONGEST_NOTE]
 
 
@@ -203,4 +208,4 @@ def chosen(ids: Sequence[str] | None, **by: object) -> str:
     return " ".join(f"{name}={value}" for name, value in by.items() if value not in (None, False))
 
 
-__all__ = ["Access", "AuditPage", "NewKey", "Scope", "chosen", "clean"]
+__all__ = ["Access", "AuditPage", "NewKey", "Scope", "chosen", "clean", "without_keys"]

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 import jobbers
 from jobbers.api.deps import bound
-from jobbers.api.errors import documented, respond
+from jobbers.api.errors import documented, place, respond
 from jobbers.api.gate import Authenticate, Gate
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
@@ -155,4 +155,4 @@ def create_app(
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return respond(error, f"{request.method} {request.url.path}")
+    return respond(error, place(request.scope))

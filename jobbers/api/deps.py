@@ -90,8 +90,10 @@ TaskId = Annotated[
     str, AfterValidator(check_id), Path(description="Id of a task.", examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
 ]
 QueueName = Annotated[str, AfterValidator(_queue), Path(description="Name of a queue.", examples=["default"])]
-TypeFilter = Annotated[str | None, Query(alias="type", description="Only tasks of this type.")]
-QueueFilter = Annotated[str | None, Query(description="Only tasks of this queue.")]
+TypeFilter = Annotated[
+    str | None, Query(alias="type", max_length=200, description="Only tasks of this type.")
+]
+QueueFilter = Annotated[str | None, Query(max_length=200, description="Only tasks of this queue.")]
 Cursor = Annotated[
     str | None,
     Query(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from jobbers.errors import InvalidArgument, JobbersError
+from jobbers.keyring import without_keys
 
 log = logging.getLogger("jobbers.api")
 
@@ -126,6 +128,11 @@ _DESCRIPTIONS = {
     "full: `too_many_streams`.",
     507: "The task server is at its memory limit: `out_of_memory`.",
 }
+
+
+def place(scope: Mapping[str, Any]) -> str:
+    """Method and path of a request, for the log: a path may hold line ends and what moves a terminal's cursor."""
+    return f"{quote(scope['method'][:20])} {without_keys(quote(scope['path'][:300]))}"
 
 
 def respond(error: Exception, where: str = "") -> JSONResponse:

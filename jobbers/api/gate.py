@@ -98,6 +98,10 @@ class Gate:
                     "nobody is asked for a key here, so only callers on this machine are answered: make a key with "
                     "'jobbers keys create', and send it",
                 )
+            if self._local_only and request.method not in _SAFE and is_cross_site(request):
+                raise ApiError(
+                    403, "cross_site", "nobody is asked for a key here, so no other site may change anything"
+                )
             return ANYONE
         else:
             caller = await self._known(request)
@@ -228,18 +232,25 @@ def presented(request: Request) -> str | None:
 def check_same_origin(request: Request, *, known_by_cookie: bool = True) -> None:
     """Raises :class:`ApiError` 403 for what another site's page may have made a browser send: the browser adds the cookie,
     but it also says where the call comes from."""
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        same = site == "same-origin"
-    elif origin is not None:
-        same = urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
-    else:
-        same = not known_by_cookie
-    if not same:
+    if is_cross_site(request, unsaid=known_by_cookie):
         raise ApiError(
             403, "cross_site", "a login by cookie counts only on the service's own page: send a key"
         )
+
+
+def is_cross_site(request: Request, *, unsaid: bool = False) -> bool:
+    """Whether another site's page made a browser send this, as the browser says; ``unsaid``: the answer when it says
+    nothing, as programs do."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        return site != "same-origin"
+    if origin is None:
+        return unsaid
+    try:
+        return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+    except ValueError:
+        return True
 
 
 def is_local(request: Request) -> bool:

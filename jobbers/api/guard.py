@@ -7,7 +7,7 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobbers.api.errors import HEADERS, respond, shape
+from jobbers.api.errors import HEADERS, place, respond, shape
 from jobbers.api.route import MAX_BODY_KEY
 
 
@@ -52,7 +52,7 @@ class Guard:
         except Exception as error:
             if started:
                 raise
-            await respond(error, f"{scope['method']} {scope['path']}")(scope, receive, send)
+            await respond(error, place(scope))(scope, receive, send)
 
 
 def host_name(header: str) -> str:

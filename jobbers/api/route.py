@@ -7,6 +7,8 @@ application of their own. What their dependencies raise is theirs to answer.
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
-from jobbers.api.errors import HEADERS, ApiError, respond
+from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.core.payload import MAX_DEPTH, check_shape
 from jobbers.errors import JobbersError, PayloadTooLarge
@@ -26,6 +28,8 @@ MAX_BODY_KEY = "jobbers.max_body"
 BODY_SECONDS = 30.0
 """A body that has not come by then will not be waited for."""
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
+_MAY_OVERFLOW = re.compile(rb"[eE]\+?\d\d|\d{299}")
+"""What every number has that is too large for a float: most bodies have none, and are not walked for it."""
 
 
 class ApiRoute(APIRoute):
@@ -49,7 +53,7 @@ class ApiRoute(APIRoute):
                 response = await handle(JsonRequest(request.scope, request.receive))
                 status = response.status_code
             except (ApiError, JobbersError, RequestValidationError) as error:
-                response = respond(error, f"{request.method} {request.url.path}")
+                response = respond(error, place(request.scope))
                 status = response.status_code
             finally:
                 used = getattr(request.state, "jobbers_gate", None)
@@ -94,8 +98,11 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         """See Starlette. Raises :class:`ApiError`."""
         try:
-            value = from_json(await self.body(), allow_inf_nan=False)
+            body = await self.body()
+            value = from_json(body, allow_inf_nan=False)
             check_shape(value)
+            if _MAY_OVERFLOW.search(body) and _overflows(value):
+                raise ValueError("a number is too large")
         except PayloadTooLarge:
             raise _too_deep() from None
         except ValueError as error:
@@ -106,7 +113,8 @@ class JsonRequest(Request):
 
 
 def _require_json(request: Request) -> None:
-    """Refuse what a form on somebody else's page could send without asking the browser's permission first."""
+    """Refuse what a form on somebody else's page could send without asking the browser's permission first, and what would
+    have to be unpacked."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ApiError(
@@ -114,6 +122,19 @@ def _require_json(request: Request) -> None:
             "unsupported_media_type",
             "send the header 'Content-Type: application/json', also with an empty body",
         )
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise ApiError(
+            415, "unsupported_media_type", "send the body as it is: no Content-Encoding is undone here"
+        )
+
+
+def _overflows(value: Any) -> bool:
+    """Whether a number of a JSON value has become infinite, as ``1e400`` does. Its depth has been checked."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_overflows, value.values()))
+    return isinstance(value, list) and any(map(_overflows, value))
 
 
 def _too_large(limit: int) -> ApiError:

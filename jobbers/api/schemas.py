@@ -22,6 +22,8 @@ from jobbers.core.policy import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 MAX_BATCH = 1_000
 MAX_REASON = 500
+MAX_ARGUMENTS = 10_000
+"""How many arguments a task may have: each is checked by itself. Lists in them may be longer."""
 HUNDRED_YEARS = 100 * 365 * 86_400
 
 
@@ -53,8 +55,10 @@ QueueText = Annotated[str, AfterValidator(_name("the queue"))]
 TypeText = Annotated[str, AfterValidator(_name("the task type"))]
 Seconds = Annotated[float, Field(ge=0, le=HUNDRED_YEARS, strict=True, allow_inf_nan=False)]
 SomeSeconds = Annotated[float, Field(gt=0, le=HUNDRED_YEARS, strict=True, allow_inf_nan=False)]
-Arguments = Annotated[list[Any], Field(description="Positional arguments, in order.")]
-Keywords = Annotated[dict[str, Any], Field(description="Arguments by name.")]
+Arguments = Annotated[
+    list[Any], Field(max_length=MAX_ARGUMENTS, description="Positional arguments, in order.")
+]
+Keywords = Annotated[dict[str, Any], Field(max_length=MAX_ARGUMENTS, description="Arguments by name.")]
 Reason = Annotated[str, Field(max_length=MAX_REASON, description="Kept with the task.")]
 
 
@@ -163,7 +167,9 @@ class RunRequest(Sent):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"params": {"url": "https://example.org"}}]})
 
-    params: dict[str, Any] = Field({}, description="What the graph's parameters are in this run.")
+    params: dict[str, Any] = Field(
+        {}, max_length=MAX_ARGUMENTS, description="What the graph's parameters are in this run."
+    )
     id: Id | None = Field(
         None,
         description="A ULID of your own. Starting it again changes nothing, so the call can safely be repeated.",

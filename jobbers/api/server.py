@@ -13,15 +13,20 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from jobbers.api.app import create_app
+from jobbers.api.connections import Connections
 from jobbers.api.gate import Authenticate, Gate
 from jobbers.app import Jobbers
 from jobbers.errors import ConfigError, ServerUnavailable
-from jobbers.keyring import Access
+from jobbers.keyring import Access, without_keys
 
 log = logging.getLogger("jobbers.api")
 
 GRACE_SECONDS = 10
 """How long requests that are still running may take once the server stops."""
+MOST_CONNECTIONS = 2_000
+"""With more than that at a time, requests are answered with 503."""
+TICKS_A_LOOK = 50
+"""uvicorn ticks ten times a second."""
 _REFUSED = (
     "refused to listen on {}: whoever reaches the API there could do everything, for there is no key and it does not ask "
     "who calls. Make a key ('jobbers keys create'), or set JOBBERS_AUTH=keys; or listen on 127.0.0.1; or pass "
@@ -74,6 +79,7 @@ async def _asks(app: Jobbers, authenticate: Authenticate | None) -> bool:
 
 
 async def _run(server: _Server, listener: socket.socket) -> None:
+    logging.getLogger("uvicorn.access").addFilter(_hide_keys)
     running = asyncio.ensure_future(server.serve([listener]))
     try:
         await asyncio.shield(running)
@@ -81,6 +87,13 @@ async def _run(server: _Server, listener: socket.socket) -> None:
         server.should_exit = True
         await running  # a second cancellation goes on to it, and ends it at once
         raise
+
+
+def _hide_keys(record: logging.LogRecord) -> bool:
+    """Takes keys out of the paths in uvicorn's log of requests; lets everything pass."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(without_keys(it) if isinstance(it, str) else it for it in record.args)
+    return True
 
 
 class _Server(uvicorn.Server):
@@ -95,15 +108,22 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
+                limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
         self._ready = ready
         self._stopping = api.state.jobbers_stopping = asyncio.Event()
+        self._connections = Connections()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_LOOK == 0:
+            self._connections.look(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()

@@ -74,8 +74,8 @@ async def scale(
     caller: deps.TheCaller,
     name: deps.QueueName,
     target_wait: TargetWait = 5.0,
-    at_least: Annotated[int, Query(ge=0, description="Never say less.")] = 0,
-    at_most: Annotated[int, Query(ge=0, description="Never say more.")] = 1_000,
+    at_least: Annotated[int, Query(ge=0, le=1_000_000, description="Never say less.")] = 0,
+    at_most: Annotated[int, Query(ge=0, le=1_000_000, description="Never say more.")] = 1_000,
 ) -> Scale:
     """How many workers one queue should have, as one number; 0 for a queue that nothing is known of. For KEDA's scaler
     `metrics-api` with `valueLocation: value` and `targetValue: "1"`."""
