@@ -15,6 +15,7 @@ import uvicorn
 from jobbers.api.app import create_app
 from jobbers.api.connections import Connections
 from jobbers.api.gate import Authenticate, Gate
+from jobbers.api.http3 import Certificate, serve_http3
 from jobbers.app import Jobbers
 from jobbers.errors import ConfigError, ServerUnavailable
 from jobbers.keyring import Access, without_keys
@@ -43,6 +44,7 @@ async def serve(
     authenticate: Authenticate | None = None,
     insecure: bool = False,
     hosts: Collection[str] = (),
+    http3: Certificate | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the API of ``app`` until this is cancelled; then it lets running requests end, long polls at once.
@@ -51,7 +53,8 @@ async def serve(
     or an issuer of tokens, by ``authenticate`` (see :func:`create_app`), or since there is a key already. Else they are
     refused. ``insecure=True`` allows them all the same; use it only where something else keeps strangers away. On loopback
     only calls to ``localhost``, to the address or to one of ``hosts`` (those under which a proxy is reached) are
-    answered. Port 0 takes a free one. ``ready`` is called with the URL once it answers.
+    answered. Port 0 takes a free one. ``http3`` serves TLS only: HTTP/3 on UDP, and HTTP/1.1 and 2 on TCP, on
+    one port. ``ready`` is called with the URL once it answers.
 
     Raises :class:`ConfigError` for an address that is refused or taken.
     """
@@ -63,8 +66,11 @@ async def serve(
     try:
         names = {*_LOOPBACK, host, *hosts} if place.loopback and not insecure else None
         api = create_app(app, authenticate=authenticate, auth_required=asks, insecure=insecure, hosts=names)
-        server = _Server(api, lambda: ready and ready(_url(listener)))
-        await _run(server, listener)
+        url = _url(listener, "http" if http3 is None else "https")
+        if http3 is None:
+            await _run(_Server(api, lambda: ready and ready(url)), listener)
+        else:
+            await serve_http3(api, listener, http3, lambda: ready and ready(url))
     finally:
         listener.close()
 
@@ -174,6 +180,6 @@ def _listen(place: _Place) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str) -> str:
     address, port = listener.getsockname()[:2]
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    return f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"

@@ -1,0 +1,206 @@
+"""HTTP/3: requests, event streams and refusals over QUIC, and TLS on TCP beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import ssl
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from jobbers import Jobbers
+from jobbers.api.http3 import Certificate, check_certificate
+from jobbers.api.live.hub import hub_of
+from jobbers.api.server import serve
+from jobbers.errors import ConfigError
+
+pytest.importorskip("hypercorn")
+aioquic = pytest.importorskip("aioquic")
+
+from aioquic.asyncio import QuicConnectionProtocol, connect  # noqa: E402
+from aioquic.h3.connection import H3_ALPN, H3Connection  # noqa: E402
+from aioquic.h3.events import DataReceived, HeadersReceived  # noqa: E402
+from aioquic.quic.configuration import QuicConfiguration  # noqa: E402
+from cryptography import x509  # noqa: E402
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """One for localhost that signs itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certfile, keyfile = folder / "cert.pem", folder / "key.pem"
+    certfile.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    keyfile.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return check_certificate(certfile, keyfile)
+
+
+class Caller(QuicConnectionProtocol):
+    """A client of HTTP/3, no more than these tests need."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._http = H3Connection(self._quic)
+        self._events: dict[int, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
+
+    def quic_event_received(self, event: Any) -> None:
+        for found in self._http.handle_event(event):
+            if isinstance(found, HeadersReceived | DataReceived):
+                self._events[found.stream_id].put_nowait(found)
+
+    async def request(
+        self, method: str, path: str, body: bytes = b"", *, until: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer; of one that does not end, the body ``until`` something has come."""
+        stream = self._quic.get_next_available_stream_id()
+        head = {":method": method, ":scheme": "https", ":authority": "localhost", ":path": f"/api/v1{path}"}
+        given = {
+            "content-type": "application/json",
+            **{name.replace("_", "-"): it for name, it in headers.items()},
+        }
+        pairs = [(name.encode(), value.encode()) for name, value in {**head, **given}.items()]
+        self._http.send_headers(stream, pairs, end_stream=not body)
+        if body:
+            self._http.send_data(stream, body, end_stream=True)
+        self.transmit()
+        answered: dict[str, str] = {}
+        read = b""
+        async with asyncio.timeout(20):
+            while True:
+                event = await self._events[stream].get()
+                if isinstance(event, HeadersReceived):
+                    answered |= {name.decode(): value.decode() for name, value in event.headers}
+                else:
+                    read += event.data
+                if event.stream_ended or (until is not None and until in read):
+                    return int(answered[":status"]), answered, read
+
+
+@asynccontextmanager
+async def serving(app: Jobbers, certificate: Certificate) -> AsyncIterator[str]:
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(app, port=0, http3=certificate, ready=url.set_result))
+    try:
+        await asyncio.wait([task, url], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        yield await url
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def calling(url: str, certificate: Certificate) -> AsyncIterator[Caller]:
+    configuration = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, server_name="localhost")
+    configuration.load_verify_locations(str(certificate.certfile))
+    port = urlsplit(url).port
+    assert port is not None
+    async with connect("127.0.0.1", port, configuration=configuration, create_protocol=Caller) as caller:
+        yield caller
+
+
+async def test_requests_over_http3(app: Jobbers, certificate: Certificate) -> None:
+    async with serving(app, certificate) as url, calling(url, certificate) as caller:
+        assert url.startswith("https://127.0.0.1:")
+        status, headers, body = await caller.request("GET", "/health")
+        assert (status, json.loads(body)) == (200, {"status": "ok"})
+        assert headers["x-content-type-options"] == "nosniff"
+        status, _, body = await caller.request("POST", "/tasks", b'{"type": "add", "args": [1]}')
+        assert status == 201
+        task_id = json.loads(body)["id"]
+        status, _, body = await caller.request("GET", f"/tasks/{task_id}")
+        assert json.loads(body)["args"] == [1]
+        status, _, body = await caller.request("GET", "/events?topic=queues", until=b"event: queues")
+        assert status == 200
+        assert b'"sums"' in body
+    assert not hub_of(app).listeners
+
+
+async def test_who_hangs_up_is_forgotten(app: Jobbers, certificate: Certificate) -> None:
+    async with serving(app, certificate) as url:
+        async with calling(url, certificate) as caller:
+            await caller.request("GET", "/events?topic=stats", until=b"event: stats")
+            assert len(hub_of(app).listeners) == 1
+        async with asyncio.timeout(20):
+            while hub_of(app).listeners:  # noqa: ASYNC110 - it has no signal of its own
+                await asyncio.sleep(0.05)
+
+
+async def test_the_same_rules_hold(app: Jobbers, certificate: Certificate) -> None:
+    async with serving(app, certificate) as url, calling(url, certificate) as caller:
+
+        async def refused(*what: Any, **headers: str) -> tuple[int, str]:
+            status, _, body = await caller.request(*what, **headers)
+            return status, json.loads(body)["error"]["code"]
+
+        task = b'{"type": "keep"}'
+        assert await refused("POST", "/tasks", b" " * 9_000_000) == (413, "body_too_large")
+        assert await refused("POST", "/tasks", task, content_type="text/plain") == (
+            415,
+            "unsupported_media_type",
+        )
+        assert await refused("POST", "/tasks", task, sec_fetch_site="cross-site") == (403, "cross_site")
+        assert await refused("GET", "/nothing") == (404, "not_found")
+        made = await caller.request("POST", "/keys", b'{"name": "root", "scope": "admin"}')
+        assert made[0] == 201
+        key = json.loads(made[2])["key"]
+        assert await refused("POST", "/tasks", task) == (401, "unauthorized")
+        assert (await caller.request("POST", "/tasks", task, x_api_key=key))[0] == 201
+
+
+async def test_tls_on_tcp_tells_of_it(app: Jobbers, certificate: Certificate) -> None:
+    trust = ssl.create_default_context(cafile=str(certificate.certfile))
+    async with serving(app, certificate) as url:
+        port = urlsplit(url).port
+        async with httpx2.AsyncClient(verify=trust, trust_env=False, timeout=20) as client:
+            response = await client.get(f"https://localhost:{port}/api/v1/health")
+        assert response.status_code == 200
+        assert f'h3=":{port}"' in response.headers["alt-svc"]
+        assert "server" not in response.headers
+        with pytest.raises(httpx2.HTTPError):
+            httpx2.get(f"http://localhost:{port}/api/v1/health", trust_env=False, timeout=10)
+
+
+def test_it_refuses_what_it_cannot_serve(certificate: Certificate, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--certfile"):
+        check_certificate(None, None)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        check_certificate(tmp_path / "none.pem", certificate.keyfile)
+    for options in (["--http3"], ["--certfile=x.pem", "--keyfile=y.pem"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "jobbers", "api", "tests.security.served:app", *options],
+            capture_output=True, text=True, timeout=50, check=False, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "--certfile" in done.stderr
