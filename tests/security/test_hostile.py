@@ -59,7 +59,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "PUT /queues/mail/limit": {"max_length": 1_000_000},
 }
 """What is right and cannot be left out, where something hostile is in another field: else that would be refused."""
-APART = {"pause", "resume", "drain", "run", "logout", "login"}
+APART = {"pause", "resume", "drain", "run", "logout", "login", "trip", "reset"}
 PATHS = [
     *("GET /tasks/{}", "GET /tasks/{}/result", "GET /tasks/{}/logs", "POST /tasks/{}/cancel", "GET /runs/{}"),
     *(
@@ -77,6 +77,7 @@ PATHS = [
         "DELETE /schedules/{}",
         "GET /scale/{}",
     ),
+    *("POST /breakers/{}/trip", "POST /breakers/{}/reset", "GET /tasks/{}/why"),
     *("POST /queues/{}/pause", "POST /queues/{}/drain", "PUT /queues/{}/limit", "DELETE /queues/{}/limit"),
     *("PUT /routes/{}", "DELETE /routes/{}", "PUT /roles/{}", "DELETE /roles/{}", "DELETE /strikes/{}"),
     *("POST /runs/{}/pause", "POST /runs/{}/retry", "DELETE /dead-letters/{}", "GET /../admin/{}", "GET /{}"),
