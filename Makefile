@@ -126,6 +126,12 @@ fuzz: $(VENV)/.fuzzing ## Look for inputs that break what reads, FUZZ_SECONDS=60
 	@mkdir -p .jobbers; $(if $(TARGET),echo '$(TARGET)',$(FUZZ_RUN)) | while IFS= read -r target; do echo "== $$target"; \
 	  $(BIN)/python -m tests.fuzz "$$target" -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.jobbers/fuzz- < /dev/null 2>&1 | tail -n 12 || exit 1; done
 
+CASES ?= 100
+
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/.developing ## Try the API with requests made from its description, CASES=100 a route
+	@API_FUZZ_CASES=$(CASES) $(PYTEST) tests/security/test_schema.py $(ARGS)
+
 .PHONY: test-matrix
 test-matrix: $(VENV)/.oldest ## Run every test against every server that is found here
 	@servers=$$($(BIN)/python -W ignore -c "$$FIND_SERVERS"); test -n "$$servers"; failed=; \

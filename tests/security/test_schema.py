@@ -1,0 +1,103 @@
+"""What the description of the API says is true of its answers, for requests that are made from it, right and wrong ones.
+
+``API_FUZZ_CASES`` is how many are tried for each route, with and without a key: 10 by default, more with
+``make fuzz-api``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from tests.security.conftest import Locked
+from tests.security.process import Service
+
+CASES = int(os.environ.get("API_FUZZ_CASES", "10"))
+DOCUMENTED = {503: {"too_many_streams", "not_ready", "server_unavailable"}}
+ENDLESS = "/events"
+LEFT_OUT = {"POST /api/v1/login", "POST /api/v1/logout"}
+"""Wrong logins are made to wait; and they are tried elsewhere."""
+
+
+def operations(service: Service) -> list[Any]:
+    description = httpx2.get(f"{service.url}/api/v1/openapi.json", trust_env=False).json()
+    schema = schemathesis.openapi.from_dict(description)
+    found = [it.ok() for it in schema.get_all_operations()]
+    return [it for it in found if it.label not in LEFT_OUT and not it.path.endswith(ENDLESS)]
+
+
+def send(client: httpx2.Client, case: Any) -> httpx2.Response:
+    """Send a case as it is."""
+    arguments = case.as_transport_kwargs(base_url=str(client.base_url).removesuffix("/api/v1/"))
+    sent: Mapping[str, Any] = {
+        "params": arguments.get("params"),
+        "headers": {
+            name: str(value).encode()
+            for name, value in (arguments.get("headers") or {}).items()
+            if name.lower() not in ("authorization", "x-api-key", "cookie")  # wrong ones are made to wait
+        },
+        "content": arguments.get("data"),
+        "json": arguments.get("json"),
+    }
+    return client.request(
+        arguments["method"], arguments["url"], **{name: it for name, it in sent.items() if it is not None}
+    )
+
+
+def check(case: Any, response: httpx2.Response, *, key: bool) -> None:
+    where = f"{case.method} {case.formatted_path} {str(case.query)[:200]} {str(case.body)[:500]}: {response.text[:300]}"
+    status = response.status_code
+    if status >= 500:
+        assert response.json()["error"]["code"] in DOCUMENTED.get(status, ()), where
+    if status >= 400:
+        assert response.json()["error"].keys() == {"code", "message", "parameter"}, where
+    if not key and case.operation.definition.raw["x-scope"] != "open":
+        assert status == 401, where
+    if key:
+        assert status != 401, where
+    declared = {str(it) for it in case.operation.definition.raw["responses"]}
+    assert str(status) in declared | {"400", "405", "413", "415", "422", "404"}, where
+
+
+@pytest.mark.timeout(50 + 100 * CASES)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
+@pytest.mark.parametrize("key", [True, False], ids=["with a key", "without"])
+def test_answers_are_as_described(locked: Locked, key: bool, mode: GenerationMode) -> None:
+    cases = CASES if key else max(1, CASES // 5)  # a stranger learns nothing, whatever is sent
+    tried = 0
+    with locked.service.client(headers={"x-api-key": locked.key} if key else {}) as client:
+        for operation in operations(locked.service):
+            try:
+                strategy = operation.as_strategy(generation_mode=mode)
+            except schemathesis.errors.SchemathesisError:
+                continue  # nothing about it can be wrong
+
+            @settings(
+                max_examples=cases,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(data=st.data())
+            def tries(data: Any) -> None:
+                nonlocal tried
+                case = data.draw(strategy)  # noqa: B023 - it is called in this turn
+                try:
+                    response = send(client, case)
+                except (httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError, ValueError):
+                    return  # no client can send that
+                tried += 1
+                check(case, response, key=key)
+
+            tries()
+        assert client.get("/health").status_code == 200
+    assert tried > 30
