@@ -38,7 +38,7 @@ class Way(NamedTuple):
 
 WAYS = {
     "plain": Way("plain", "none", 4, 100),
-    "a limit of 50, which is never full": Way("wide", "none", 4, 100, "plain"),
+    "a limit that is never full": Way("wide", "none", 4, 100, "plain"),
     "1,000 keys, each limited to 1": Way("keyed", "keys", 4, 100, "plain"),
     "turns over 10,000 keys": Way("fair", "many keys", 4, 100, "plain"),
     "turns over 10 keys": Way("fair", "few keys", 4, 100, "plain"),
