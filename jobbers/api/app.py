@@ -121,8 +121,8 @@ def create_app(
     max_body: int | None = None,
     hosts: Collection[str] | None = None,
 ) -> FastAPI:
-    """A FastAPI application that serves ``app``: under ``/api/v1``, with its documentation at ``/api/docs``, the page at
-    ``/admin``, and its metrics at ``/metrics``, too.
+    """A FastAPI application that serves ``app``: under ``/api/v1``, the page at ``/admin``, and its
+    metrics at ``/metrics``, too.
 
     ``max_body`` limits the bytes of a body: 8 MiB by default, or four times the setting ``max_payload`` if that is
     more. ``hosts`` are the host names that it answers to; any by default.
@@ -139,7 +139,7 @@ def create_app(
         description=_DESCRIPTION,
         openapi_url=f"{PREFIX}/openapi.json",
         openapi_tags=_TAGS,
-        docs_url="/api/docs",
+        docs_url=None,  # its scripts would come from elsewhere, into the origin of the page's login
         redoc_url=None,
         redirect_slashes=False,
         middleware=[Middleware(Guard, max_body=limit, hosts=hosts)],

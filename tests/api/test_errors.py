@@ -164,8 +164,13 @@ async def test_errors_of_ours_are_logged_and_not_shown(
     assert "GET /api/v1/queues" in caplog.text
 
 
+async def test_no_script_of_others_is_served(api: httpx2.AsyncClient) -> None:
+    for path in ("/api/docs", "/api/redoc", "/docs", "/redoc"):
+        error_of(await api.get(f"http://api.test{path}"), 404, "not_found")
+
+
 async def test_every_response_has_the_headers(api: httpx2.AsyncClient) -> None:
-    for path in ("/health", "/nothing", "/tasks", "/openapi.json", "http://api.test/api/docs"):
+    for path in ("/health", "/nothing", "/tasks", "/openapi.json"):
         response = await api.get(path)
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["cache-control"] == "no-store"
