@@ -8,10 +8,12 @@ import weakref
 from pathlib import Path
 from typing import Any, Self
 
+from jobbers.breakers import Breakers
 from jobbers.client import Client
 from jobbers.core.events import Dispatcher
 from jobbers.core.queue_rules import QueueLimit
 from jobbers.inspector import Inspector
+from jobbers.limits import Limits
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
@@ -34,6 +36,8 @@ class Access:
         self.events = Dispatcher(time.monotonic)
         self.task_types: dict[str, TaskType[Any, Any]] = {}
         self.queue_limits: dict[str, QueueLimit] = {}
+        self.limits = Limits(self.client)
+        self.breakers = Breakers(self.client, settings)
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
@@ -67,12 +71,24 @@ class Access:
                 opening = self._opening[loop] = loop.create_task(self._open_client(), name="jobbers-open")
                 opening.add_done_callback(lambda _: self._opening.pop(loop, None))
             client = await asyncio.shield(opening)
+        if client.definitions != self._definitions():  # some came after it was opened
+            await self._write_later_definitions(client)
         return client
 
     async def _open_client(self) -> Client:
+        definitions = self._definitions()
         client = Client(await self.open_store(), self.settings, self.blobs, self.events, self.task_types)
+        client.definitions = definitions
         self._clients[asyncio.get_running_loop()] = client
         return client
+
+    def _definitions(self) -> int:
+        return len(self.queue_limits) + len(self.limits.defined) + len(self.breakers.defined)
+
+    async def _write_later_definitions(self, client: Client) -> None:
+        definitions = self._definitions()
+        await self.write_definitions(client.store)
+        client.definitions = definitions
 
     async def open_store(self, name: str = "jobbers") -> Store:
         """A store of its own for the running event loop; the caller closes it."""
@@ -92,11 +108,17 @@ class Access:
             store.tasks.budget = RetryBudget(round(settings.retry_budget * 1_000_000), round(pace))
         try:
             await store.open()
-            await store.queues.define(self.queue_limits, settings.failed_retention_ms)
+            await self.write_definitions(store)
             return store
         except BaseException:
             await store.close()
             raise
+
+    async def write_definitions(self, store: Store) -> None:
+        """Write what the code says of queues, limits and breakers; what operators have changed stays."""
+        await store.queues.define(self.queue_limits, self.settings.failed_retention_ms)
+        await store.limits.define(self.limits.defined)
+        await store.breakers.define(self.breakers.defined)
 
     async def inspector(self) -> Inspector:
         """Reads and repairs, for the running event loop."""

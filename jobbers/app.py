@@ -7,7 +7,6 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from jobbers.access import Access
 from jobbers.batch_types import BatchDecorator, BatchOptions
-from jobbers.breakers import Breakers
 from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
 from jobbers.core.granularity import AUTO, Granularity, parse_granularity
@@ -34,7 +33,7 @@ from jobbers.dag.text import loads
 from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
-from jobbers.limits import Limits, gates_of, per_worker
+from jobbers.limits import gates_of, per_worker
 from jobbers.middleware import Middleware
 from jobbers.roles import LiveRoles
 from jobbers.run import RunHandle
@@ -86,8 +85,6 @@ class Jobbers(Access):
         }
         self.dags: dict[str, Dag] = {}
         self.schedules = Schedules(self.client, self.task_types, self.dags, self.settings.max_payload)
-        self.limits = Limits(self.client)
-        self.breakers = Breakers(self.client, self.settings)
         self.middleware: list[Middleware] = []
         self.sync = SyncPortal(self.client, self.inspector)
         self.telemetry: Telemetry | None = None

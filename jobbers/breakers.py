@@ -66,10 +66,6 @@ class Breakers:
                     f"breaker {name!r} is defined twice, with different options: breakers of one name are one"
                 )
 
-    async def write_defined(self, store: Store) -> None:
-        """Write what the app's code defines."""
-        await store.breakers.define(self.defined)
-
     async def list(self) -> Sequence[BreakerState]:
         """All breakers by name and key."""
         store = (await self._client()).store
@@ -126,7 +122,7 @@ class Breakers:
     ) -> tuple[str, BreakerRule]:
         rule = (await store.breakers.rules()).get(check_limit_name(name))
         if rule is None:
-            raise NotFound(f"there is no breaker {name!r}: workers write those of the code when they start")
+            raise NotFound(f"there is no breaker {name!r}: those of the code are written when an app opens")
         if key is not None and not rule.keyed:
             raise InvalidInput(f"breaker {name!r} has no key")
         if key is None:

@@ -78,6 +78,7 @@ class Client:
         self._settings = settings
         self._blobs = blobs
         self.events = events or Dispatcher(time.monotonic)
+        self.definitions = 0  # how many of its app's are written
         self._watcher = Watcher(store)
         self._resolver = Resolver(store.inspect, store.maps, blobs)
         self._sending = False

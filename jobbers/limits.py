@@ -20,7 +20,6 @@ from jobbers.core.limits import (
 )
 from jobbers.errors import ConfigError, InvalidInput, NotFound
 from jobbers.store.limits import GateUse, StoredLimit
-from jobbers.store.store import Store
 
 SHOWN = 10
 MOST_SHOWN = 1_000
@@ -85,10 +84,6 @@ class Limits:
                     f"limit {name!r} is defined twice, with different amounts: limits of one name are one limit"
                 )
 
-    async def write_defined(self, store: Store) -> None:
-        """Write what the app's code defines; what was changed live stays."""
-        await store.limits.define(self.defined)
-
     async def list(self) -> Sequence[LimitState]:
         """All limits and rates by name."""
         store = (await self._client()).store
@@ -101,7 +96,7 @@ class Limits:
         found = next((state for state in await self.list() if state.name == name), None)
         if found is None:
             raise NotFound(
-                f"there is no limit or rate {name!r}: workers write those of the code when they start"
+                f"there is no limit or rate {name!r}: those of the code are written when an app opens"
             )
         return found
 

@@ -48,8 +48,9 @@ class LimitStore:
 
     async def define(self, definitions: Mapping[str, Definition]) -> None:
         """Write what the code says. What was set live stays."""
-        for name, definition in definitions.items():
-            await self._gateway.run("limit", self._keys.prefix, ["define", name, *definition])
+        if definitions:
+            rows = [word for name, definition in definitions.items() for word in (name, *definition)]
+            await self._gateway.run("limit", self._keys.prefix, ["define", *rows])
 
     async def set(self, name: str, amount: int) -> None:
         """Allow so much from now on; who waits hears of it. Raises :class:`NotFound`."""
@@ -62,7 +63,7 @@ class LimitStore:
     async def _change(self, args: list[Argument]) -> None:
         if not await self._gateway.run("limit", self._keys.prefix, args):
             raise NotFound(
-                f"there is no limit or rate {str(args[1])[:100]!r}: workers write those of the code when they start"
+                f"there is no limit or rate {str(args[1])[:100]!r}: those of the code are written when an app opens"
             )
 
     async def listed(self) -> list[StoredLimit]:

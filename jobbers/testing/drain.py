@@ -78,6 +78,7 @@ class Drain:
         Raises :class:`AssertionError` beyond ``limit`` executions and :class:`WaitTimeout` after ``timeout`` seconds.
         """
         executions = 0
+        await self._app.write_definitions(self._store)  # types may have come since it was opened
         await self._app.schedules.write_defined(self._store)
         end = time.monotonic() + timeout
         async with self._parts():

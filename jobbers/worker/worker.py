@@ -106,8 +106,6 @@ class Worker:
             try:
                 await self._warn(store)
                 await self._introduce(store)
-                await self.app.limits.write_defined(store)
-                await self.app.breakers.write_defined(store)
                 await self.app.schedules.write_defined(store)
                 unending = await self._serve(store)
             finally:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from jobbers import Jobbers, Retry, TaskFailed
+from jobbers import Jobbers, Limit, Rate, Retry, TaskFailed
 from jobbers.core.lanes import Lane
 from jobbers.testing import Harness, in_process, on_server
 
@@ -53,6 +54,25 @@ async def test_the_clock_moves_instead_of_the_test_waiting(mail: Jobbers, harnes
     assert await harness.drain() == 1
     with pytest.raises(TaskFailed, match="attempt 2 of 2"):
         await handle.result()
+
+
+async def test_limits_and_rates_hold(mail: Jobbers, harness: Harness) -> None:
+    inside = most = 0
+
+    @mail.task(limits=[Limit(3)], rates=[Rate(5, per="hour")])
+    async def send(number: int) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.01)
+        inside -= 1
+
+    await send.map(range(8))
+    assert (await harness.drain(), most) == (5, 3)
+    assert await harness.drain() == 0
+    await harness.advance(3600)
+    assert await harness.drain() == 3
+    assert await harness.audit() == []
 
 
 async def test_errors_can_be_raised_where_the_test_sees_them(mail: Jobbers, harness: Harness) -> None:

@@ -30,7 +30,7 @@ async def list_breakers(target: Target, json: Json = False) -> None:
     if json:
         show_json(found)
     elif not found:
-        say("no breakers: workers write those of the code when they start")
+        say("no breakers: those of the code are written when an app opens")
     else:
         rows = ([_named(one.name, one.key), _stands(one), _lately(one), f"{one.waiting:,}"] for one in found)
         console().print(table(["breaker", "state", "failed lately", ">waiting"], rows))

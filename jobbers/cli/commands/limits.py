@@ -26,7 +26,7 @@ async def list_limits(target: Target, json: Json = False) -> None:
     if json:
         show_json(found)
     elif not found:
-        say("no limits and no rates: workers write those of the code when they start")
+        say("no limits and no rates: those of the code are written when an app opens")
     else:
         rows = ([one.name, _allowed(one), _in_code(one), f"{one.waiting:,}"] for one in found)
         console().print(table(["limit", "allows", "in code", ">waiting"], rows))
