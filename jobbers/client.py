@@ -114,7 +114,7 @@ class Client:
             absent = await tasks.absent(spec.id for spec in specs if spec.placement.queue == queue)
             if absent and queue in rules.draining:
                 raise draining(queue)
-            if absent and most is not None and await self.store.queues.depth(queue) + absent > most:
+            if absent and most is not None and await self.store.queues.length(queue) + absent > most:
                 raise full(queue)
 
     async def submit_one(self, spec: TaskSpec) -> str:

@@ -26,8 +26,8 @@ RUN_TIME_MINUTES = 60
 class QueueStatistics:
     """A queue: where its tasks stand now, and what became of them within the minutes that were asked for.
 
-    ``places`` has ``ready``, ``scheduled``, ``running``, ``dead``; ``workers`` serve it now, ``seen`` did so within those
-    minutes; ``slots`` is the concurrency of its workers, which may serve other queues, too.
+    ``places`` has ``ready``, ``parked``, ``scheduled``, ``running``, ``dead``; ``workers`` serve it now, ``seen`` did so
+    within those minutes; ``slots`` is the concurrency of its workers, which may serve other queues, too.
     """
 
     name: str
@@ -91,6 +91,7 @@ async def gather_statistics(store: Store, minutes: int) -> Statistics:
                 name=name,
                 places={
                     "ready": _depth(infos.get(name)),
+                    "parked": infos[name].parked if name in infos else 0,
                     **{
                         it: places.by_queue.get(name, Counter())[it]
                         for it in ("scheduled", "running", "dead")
@@ -142,6 +143,7 @@ async def gather_advice(store: Store, target_wait: float, queue: str | None = No
             workers=len(workers),
             slots=sum(it.slots for it in workers),
             paused=name in infos and infos[name].paused,
+            busy=any(it.running for it in workers) or (name in infos and infos[name].parked > 0),
         )
         found.append(advise(seen, target_wait))
     return found
@@ -151,12 +153,17 @@ async def gather_advice(store: Store, target_wait: float, queue: str | None = No
 class _Present:
     queues: frozenset[str]
     slots: int
+    running: int
 
 
 def _alive(roll: Sequence[WorkerInfo]) -> dict[str, _Present]:
     """The workers that serve something now, by id."""
     return {
-        it.id: _Present(frozenset(it.facts.get("queues", "").split(",")), _whole(it.facts.get("concurrency")))
+        it.id: _Present(
+            frozenset(it.facts.get("queues", "").split(",")),
+            _whole(it.facts.get("concurrency")),
+            _whole(it.facts.get("running")),
+        )
         for it in roll
         if it.silent_seconds <= ALIVE_SECONDS and it.facts.get("stopping") != "1"
     }

@@ -23,6 +23,7 @@ class QueueView(View):
     depth: int = Field(description="How many tasks are ready.")
     oldest_seconds: float = Field(description="How long the oldest of them has been ready.")
     paused: bool
+    parked: int = Field(description="How many tasks wait for a limit, a rate, a turn or a breaker.")
     by_priority: dict[int, int] = Field(description="The depth by priority.", examples=[{"5": 12}])
     draining: bool = Field(description="Whether it takes nothing that is submitted.")
     max_length: int | None = Field(description="How many tasks may be ready.")

@@ -26,7 +26,8 @@ class Observed:
     """What is known of a queue: counts of the last ``seconds``, and the moment.
 
     ``left`` tasks have left it by running (or by being cancelled), ``ready_before`` is how many were ready when those
-    seconds began (``None``: nobody looked), ``ran_seconds`` the mean run time (``None``: nothing has run).
+    seconds began (``None``: nobody looked), ``ran_seconds`` the mean run time (``None``: nothing has run). It is ``busy``
+    when its workers run tasks, or some wait for a limit: then it keeps a worker, as these would be left without one.
     """
 
     queue: str
@@ -38,6 +39,7 @@ class Observed:
     workers: int
     slots: int
     paused: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def _wanted(seen: Observed, load: float, ran: float, target_wait: float) -> tupl
     drain = min(MOST_SLOTS, math.ceil(load + ran * seen.ready / target_wait - 1e-9))
     wanted = max(steady, min(drain, math.ceil(load) + seen.ready), int(seen.ready > 0))
     if wanted == 0:
-        return 0, "nothing arrives and nothing is ready"
+        return _at_rest(seen)
     if wanted > steady:
         return wanted, f"{seen.ready} tasks are ready, to be begun within {target_wait:g} s"
     return wanted, f"tasks keep {load:.2g} slots busy, and are to wait {target_wait:g} s at most"
@@ -139,8 +141,14 @@ def _without_history(seen: Observed) -> tuple[int, str]:
     if seen.paused:
         return 0, "it is paused"
     if seen.ready == 0:
-        return 0, "nothing arrives and nothing is ready"
+        return _at_rest(seen)
     return max(1, seen.slots), "nothing has ended lately, so how long its tasks run is not known"
+
+
+def _at_rest(seen: Observed) -> tuple[int, str]:
+    if seen.busy:
+        return 1, "nothing is ready, and tasks run or wait for a limit"
+    return 0, "nothing arrives and nothing is ready"
 
 
 def _drain(seen: Observed, arrivals: float, service: float | None) -> float | None:

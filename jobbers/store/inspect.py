@@ -33,8 +33,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """A queue as it stands: ``depth`` tasks are ready, the oldest for ``oldest_seconds``. Without a limit ``max_length`` is
-    ``None``."""
+    """A queue as it stands: ``depth`` tasks are ready, the oldest for ``oldest_seconds``, and ``parked`` ones wait for a
+    limit, a rate, a turn or a breaker. Without a limit ``max_length`` is ``None``."""
 
     name: str
     depth: int
@@ -44,6 +44,7 @@ class QueueInfo:
     draining: bool = False
     max_length: int | None = None
     when_full: str | None = None
+    parked: int = 0
 
 
 class Standing(NamedTuple):
@@ -149,10 +150,13 @@ class InspectStore:
             ("TIME",),
             ("SMEMBERS", first_shard.paused),
             ("HGETALL", first_shard.queues),
+            *(("HGETALL", keys.parked) for keys in self._shards),
         ]
         for lane, keys in places:
             commands += [("XLEN", keys.lane(lane)), ("XRANGE", keys.lane(lane), "-", "+", "COUNT", 1)]
         (seconds, micros), paused, said, *replies = await self._gateway.commands(commands)
+        parked = _sums(replies[: len(self._shards)])
+        replies = replies[len(self._shards) :]
         now = int(seconds) * 1000 + int(micros) // 1000
         depth: dict[str, Counter[int]] = {}
         oldest: dict[str, int] = {}
@@ -174,8 +178,9 @@ class InspectStore:
                 draining=queue in rules.draining,
                 max_length=limit.max_length if limit else None,
                 when_full=limit.when_full if limit else None,
+                parked=parked[queue],
             )
-            for queue in sorted({*depth, *halted, *rules.draining, *rules.limits})
+            for queue in sorted({*depth, *halted, *rules.draining, *rules.limits, *parked})
             for counts, limit in [(depth.get(queue, Counter()), rules.limits.get(queue))]
         ]
 
@@ -334,6 +339,17 @@ def _standing(reply: Any) -> Standing:
 def _entry_order(entry_id: bytes) -> tuple[int, int]:
     milliseconds, _, number = entry_id.partition(b"-")
     return int(milliseconds), int(number)
+
+
+def _sums(replies: Sequence[Any]) -> Counter[str]:
+    """Counts of several hashes by field; what is no hash, or no count, is left out."""
+    sums: Counter[str] = Counter()
+    for reply in replies:
+        pairs = reply if isinstance(reply, list) else []
+        for field, number in zip(pairs[::2], pairs[1::2], strict=False):
+            if number.isdigit():
+                sums[field.decode(errors="replace")] += int(number)
+    return sums
 
 
 def _in_groups(replies: Sequence[Any], size: int) -> list[Sequence[Any]]:

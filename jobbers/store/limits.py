@@ -3,7 +3,7 @@ they count; turns over keys lie wherever their tasks do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jobbers.core.limits import Definition
@@ -89,6 +89,16 @@ class LimitStore:
         return {
             gate: count for gate, count in zip(gates, counts, strict=True) if isinstance(count, int) and count
         }
+
+    async def standing(self, shard: int, step: int) -> AsyncIterator[list[str]]:
+        """The tasks in all lines of a shard, some at a time; one that leaves its line meanwhile may be left out."""
+        keys = self._shards[shard]
+        for gate in await self.lines(shard):
+            cursor = -1
+            while cursor:
+                reply = await self._gateway.command("ZSCAN", keys.line(gate), max(cursor, 0), "COUNT", step)
+                cursor = int(reply[0])
+                yield [_text(item) for item in reply[1][::2]]
 
     async def use(self, gates: Sequence[str], shown: int = 10, shard: int = SHARD) -> list[GateUse]:
         """How gates stand, naming up to so many tasks each."""

@@ -14,8 +14,8 @@ STEP = 200
 async def waiting_in(store: Store, queue: str) -> AsyncIterator[tuple[int, list[str]]]:
     """Shards with some ids of their tasks, to be purged before the next is asked for: all that was there at the start.
 
-    Scheduled tasks come first, so that those that become ready meanwhile are found among the ready ones. Those of other
-    queues are among the scheduled ones: the script that cancels looks.
+    Scheduled tasks come first and then parked ones, so that those that become ready meanwhile are found among the ready
+    ones. Those of other queues are among them: the script that cancels looks.
     """
     cursor: str | None = None
     while True:
@@ -28,6 +28,9 @@ async def waiting_in(store: Store, queue: str) -> AsyncIterator[tuple[int, list[
         cursor = page.cursor
         if cursor is None:
             break
+    for shard in range(len(store.shards)):
+        async for ids in store.limits.standing(shard, STEP):
+            yield shard, ids
     until = await store.inspect.now_ms()
     for shard in range(len(store.shards)):
         for priority in range(10):

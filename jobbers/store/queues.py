@@ -135,6 +135,13 @@ class QueueStore:
         depths = await self._gateway.commands(("XLEN", lane) for lane in lanes)
         return sum(depth for depth in depths if isinstance(depth, int))
 
+    async def length(self, queue: str) -> int:
+        """How many tasks are ready in a queue, or parked: what is held against its limit where one more is refused."""
+        parked = await self._gateway.commands(("HGET", keys.parked, queue) for keys in self._shards)
+        return await self.depth(queue) + sum(
+            int(number) for number in parked if isinstance(number, bytes) and number.isdigit()
+        )
+
     async def make_room(self, shard: int, queue: str) -> int:
         """Drop the oldest tasks of a queue above its limit, up to a batch. Returns how many."""
         prefix = self._shards[shard].prefix

@@ -267,7 +267,8 @@ class Worker:
                 continue
             counts = await store.inspect.counts()
             queues = await store.inspect.queues()
-            ready = sum(queue.depth for queue in queues if queue.name in self.queues and not queue.paused)
+            mine = [queue for queue in queues if queue.name in self.queues and not queue.paused]
+            ready = sum(queue.depth + queue.parked for queue in mine)
             if not (ready or counts["scheduled"] or counts["running"] or engine.runner.running):
                 return True
 

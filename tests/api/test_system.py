@@ -30,6 +30,7 @@ async def test_queues(api: httpx2.AsyncClient, desk: Desk) -> None:
         "name": "default",
         "depth": 3,
         "paused": False,
+        "parked": 0,
         "by_priority": {"0": 1, "5": 2},
         "draining": False,
         "max_length": None,

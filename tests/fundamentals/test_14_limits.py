@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jobbers import Fair, Jobbers, Limit, Rate, Status, group
-from jobbers.errors import InvalidInput, LimitReached, NotFound
+from jobbers.errors import InvalidInput, LimitReached, NotFound, QueueFull
+from jobbers.worker import Worker
 from tests.conftest import StartWorker
 
 
@@ -259,3 +260,41 @@ async def test_limits_are_changed_while_workers_run(app: Jobbers, worker: StartW
         await app.limits.set("nothing", 1)
     with pytest.raises(InvalidInput, match="whole number from 1"):
         await app.limits.set("work:user", 0)
+
+
+async def test_a_queue_tells_how_many_are_parked_and_may_refuse_for_them(app: Jobbers) -> None:
+    app.queue("narrow", max_length=20)
+
+    @app.task(queue="narrow", fair_by="tenant")
+    async def work(tenant: str) -> None: ...
+
+    with pytest.raises(QueueFull):
+        for _ in range(21):
+            await work.submit("a")
+    (queue,) = await (await app.inspector()).queues()
+    assert queue.parked > 0
+    assert queue.depth + queue.parked <= 20
+
+
+async def test_a_queue_is_purged_with_all_that_is_parked(app: Jobbers) -> None:
+    @app.task(queue="shared", fair_by="tenant")
+    async def work(tenant: str) -> None: ...
+
+    @app.task(queue="elsewhere", fair_by="tenant")
+    async def other(tenant: str) -> None: ...
+
+    handles = await work.map(["a"] * 300 + ["b"] * 3)
+    kept = await other.map(["a"] * 3)
+    assert await (await app.inspector()).purge("shared") == 303
+    assert {await handle.status() for handle in handles} == {Status.CANCELLED}
+    assert Status.CANCELLED not in {await handle.status() for handle in kept}
+
+
+async def test_a_worker_that_ends_when_nothing_is_left_waits_for_what_is_parked(app: Jobbers) -> None:
+    @app.task(rates=[Rate(2, per=0.3)])
+    async def call(number: int) -> int:
+        return number
+
+    handles = await call.map(range(5))
+    await Worker(app, burst=True).run()
+    assert {await handle.status() for handle in handles} == {Status.SUCCEEDED}

@@ -146,7 +146,7 @@ async def test_statistics_of_a_queue(store: Store) -> None:
     await began(store, first.id, 2_000)
     await succeed(store, [first.id])
     (mail,) = (await gather_statistics(store, 3)).queues
-    assert mail.places == {"ready": 1, "scheduled": 0, "running": 1, "dead": 0}
+    assert mail.places == {"ready": 1, "scheduled": 0, "parked": 0, "running": 1, "dead": 0}
     assert mail.tally.outcomes == {"succeeded": 1}
     assert len(mail.history) == 3
     assert sum(minute["succeeded"] for minute in mail.history.values()) == 1

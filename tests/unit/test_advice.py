@@ -102,3 +102,11 @@ def test_the_fewest_slots_that_are_enough(load: float, run: float, target: float
 def test_enormous_loads_are_bounded() -> None:
     advice = advise(seen(left=10**12, ran_seconds=3_600.0), 0.001)
     assert advice.wanted_slots == MOST_SLOTS
+
+
+@pytest.mark.parametrize("ran", [None, 0.5])
+def test_a_queue_whose_tasks_run_or_are_parked_keeps_a_worker(ran: float | None) -> None:
+    quiet = {"left": 0, "ran_seconds": ran}
+    assert advise(seen(**quiet), 5.0).wanted_workers == 0
+    advice = advise(seen(**quiet, busy=True), 5.0)
+    assert (advice.wanted_workers, advice.why) == (1, "nothing is ready, and tasks run or wait for a limit")

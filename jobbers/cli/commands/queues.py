@@ -247,6 +247,7 @@ def queues_table(queues: Iterable[QueueInfo]) -> Any:
             queue.name,
             f"{queue.depth:,}",
             span(queue.oldest_seconds) if queue.depth else "",
+            f"{queue.parked:,}" if queue.parked else "",
             _state(queue),
             "  ".join(
                 f"{priority}: {number:,}"
@@ -255,7 +256,7 @@ def queues_table(queues: Iterable[QueueInfo]) -> Any:
         ]
         for queue in queues
     )
-    return table(["queue", ">ready", ">oldest", "state", "by priority"], rows)
+    return table(["queue", ">ready", ">oldest", ">parked", "state", "by priority"], rows)
 
 
 def _state(queue: QueueInfo) -> str:

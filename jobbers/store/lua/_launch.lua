@@ -71,7 +71,8 @@ local function rules_of_queue(lane, first, stride, unique, scope, delayed)
     return 'draining'
   elseif limit > 0 and policy == 'refuse' then
     local fresh = new_ones(first, stride, unique, scope)
-    if fresh > 0 and queue_length(queue) + fresh > limit then
+    local parked = tonumber(on(K.parked, 'HGET', queue)) or 0
+    if fresh > 0 and queue_length(queue) + parked + fresh > limit then
       return 'full'
     end
   end

@@ -64,14 +64,14 @@ function Purge({ queue, refresh }) {
     await refresh();
   };
   return html`<form class="form" noValidate onSubmit=${(event) => { event.preventDefault(); if (right) press(); }}>
-    <p>Cancels everything that waits in it, ready or scheduled: ${many(queue.depth, "ready task")} at the moment. What runs goes on. It cannot be taken back.</p>
+    <p>Cancels everything that waits in it, ready, scheduled or parked: ${many(queue.depth, "ready task")} at the moment. What runs goes on. It cannot be taken back.</p>
     <div class="field"><label for="purge">Type the name of the queue to go on</label>
       <input id="purge" value=${typed} autocomplete="off" spellcheck="false" placeholder=${shown(queue.name)} onInput=${(event) => setTyped(event.target.value)} /></div>
     <div class="row"><${Button} class="danger" disabled=${!right} onPress=${press}>Purge the queue<//></div>
   </form>`;
 }
 
-const NONE = { depth: 0, oldest_seconds: 0, paused: false, draining: false, by_priority: {}, max_length: null, when_full: null };
+const NONE = { depth: 0, parked: 0, oldest_seconds: 0, paused: false, draining: false, by_priority: {}, max_length: null, when_full: null };
 
 export function Queue({ name }) {
   const { data, error, refresh } = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
@@ -83,6 +83,7 @@ export function Queue({ name }) {
     ${!known && html`<p class="lead">It has never held a task, and nothing is said of it.</p>`}
     <${Card}><${Facts} facts=${[
       ["Ready", number(queue.depth)],
+      ["Parked", number(queue.parked)],
       ["Oldest", queue.depth ? duration(queue.oldest_seconds) : null],
       ["Max length", queue.max_length === null ? "any" : number(queue.max_length)],
       ["When full", queue.when_full],

@@ -38,6 +38,7 @@ export function QueueTable({ queues, refresh, brief = false }) {
     { name: "State" },
     { name: "Ready", end: true },
     { name: "Oldest", end: true },
+    { name: "Parked", end: true, wide: true },
     { name: "By priority", wide: true },
     { name: "Action", head: html`<span class="hidden">Action</span>`, end: true },
   ];
@@ -48,11 +49,12 @@ export function QueueTable({ queues, refresh, brief = false }) {
       html`<${State} queue=${queue} />`,
       html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}>${number(queue.depth)}</a>${queue.max_length !== null && html` <span class="faint">of ${number(queue.max_length)}</span>`}`,
       queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
+      queue.parked ? html`<a href=${link("limits")} title="wait for a limit, a rate, a turn or a breaker">${number(queue.parked)}</a>` : html`<span class="faint">–</span>`,
       html`<${Priorities} depths=${queue.by_priority} />`,
       html`<${Pause} queue=${queue} refresh=${refresh} />`,
     ],
   }));
-  const kept = columns.map((_, index) => index).filter((index) => !brief || columns[index].name !== "By priority");
+  const kept = columns.map((_, index) => index).filter((index) => !brief || !columns[index].wide);
   return html`<${Table} caption="Queues" columns=${kept.map((index) => columns[index])} rows=${rows.map((row) => ({ ...row, cells: kept.map((index) => row.cells[index]) }))} />`;
 }
 
