@@ -268,9 +268,12 @@ async def test_a_queue_tells_how_many_are_parked_and_may_refuse_for_them(app: Jo
     @app.task(queue="narrow", fair_by="tenant")
     async def work(tenant: str) -> None: ...
 
-    with pytest.raises(QueueFull):
+    async def submit_until_full() -> None:
         for _ in range(21):
             await work.submit("a")
+
+    with pytest.raises(QueueFull):
+        await submit_until_full()
     (queue,) = await (await app.inspector()).queues()
     assert queue.parked > 0
     assert queue.depth + queue.parked <= 20
