@@ -109,6 +109,7 @@ class LimitStore:
         for gate in gates:
             permits, line = keys.permits(gate), keys.line(gate)
             commands += [
+                ("ZCARD", permits),
                 ("ZSCORE", permits, "#"),
                 ("ZRANGEBYSCORE", permits, f"({now}", "inf", "WITHSCORES", "LIMIT", 0, shown + 1),
                 ("ZRANGEBYSCORE", permits, "inf", "inf", "LIMIT", 0, shown),
@@ -118,14 +119,14 @@ class LimitStore:
         replies = await self._gateway.commands(commands)
         stands = []
         for place, gate in enumerate(gates):
-            used, back, held, waiting, first = replies[5 * place : 5 * place + 5]
+            members, extra, back, held, waiting, first = replies[6 * place : 6 * place + 6]
             returning = [
                 float(score) for score in _list(back)[1::2] if score != b"inf" and float(score) > 1e10
             ]
             stands.append(
                 GateUse(
                     gate,
-                    int(float(used)) if isinstance(used, bytes) else 0,
+                    weight_in_use(members, extra),
                     [_text(permit).split(" ")[1] for permit in _list(held) if b" " in permit],
                     waiting if isinstance(waiting, int) else 0,
                     [_text(task_id) for task_id in _list(first)],
@@ -164,6 +165,13 @@ class LimitStore:
         reply = await self._gateway.run("permits", self._shards[shard].prefix, [0, *gates])
         words = [item.decode(errors="replace") for item in reply]
         return list(zip(words[::2], words[1::2], strict=True))
+
+
+def weight_in_use(members: object, extra: object) -> int:
+    """What the permits of a gate weigh: ``members`` of its set, and the score of ``#``, if it has that one."""
+    if not isinstance(members, int):
+        return 0
+    return members - 1 + int(float(extra)) if isinstance(extra, bytes) else members
 
 
 def _list(reply: object) -> list[bytes]:

@@ -21,6 +21,7 @@ from jobbers.errors import NotFound, StoreError
 from jobbers.store.breakers import FOR_EVER_MS
 from jobbers.store.control import WorkerInfo
 from jobbers.store.keys import ShardKeys
+from jobbers.store.limits import weight_in_use
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.queues import DRAIN
 from jobbers.store.record import read_lane
@@ -173,6 +174,7 @@ async def _gates(store: Store, keys: ShardKeys, task_id: str, text: str, now: in
             ("HMGET", keys.breakers, base.removeprefix(BREAKER))
             if gate.mode == "b"
             else ("HMGET", keys.limits, base, short),
+            ("ZCARD", permits),
             ("ZSCORE", permits, "#"),
             ("ZSCORE", permits, f"{gate.permit} {task_id}"),
             ("ZRANGEBYSCORE", permits, "inf", "inf", "LIMIT", 0, SHOWN),
@@ -184,18 +186,19 @@ async def _gates(store: Store, keys: ShardKeys, task_id: str, text: str, now: in
             ("ZRANK", line, task_id),
         ]
     replies = await store.gateway.commands(commands)
-    return [_gate(gate, replies[8 * place : 8 * place + 8], now) for place, gate in enumerate(gates)]
+    return [_gate(gate, replies[9 * place : 9 * place + 9], now) for place, gate in enumerate(gates)]
 
 
 def _gate(gate: _Gate, replies: Sequence[Any], now: int) -> GateState:
-    said, used, mine, held, past, back, waiting, rank = replies
+    said, members, extra, mine, held, past, back, waiting, rank = replies
+    used = weight_in_use(members, extra)
     if gate.mode == "b":
         till = _score(past)
         return GateState(
             gate.name,
             1,
             _probes(said),
-            int(_score(used)),
+            used,
             holds=isinstance(mine, bytes),
             held_by=_holders(held),
             waiting=_whole(waiting),
@@ -213,7 +216,7 @@ def _gate(gate: _Gate, replies: Sequence[Any], now: int) -> GateState:
         gate.name,
         gate.permit,
         burst or amount,
-        max(0, int(_score(used)) - sum(_weight(permit) for permit in _list(past))),
+        max(0, used - sum(_weight(permit) for permit in _list(past))),
         per_ms=per_ms,
         step=per_ms / amount if burst else 0.0,
         amount=amount,

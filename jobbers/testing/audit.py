@@ -365,10 +365,11 @@ def lines_and_permits_add_up(shard: Shard) -> Iterator[Violation]:
             shard.prefix, f"counts {shard.members('parked')} parked tasks, and there are {dict(parked)}"
         )
     for gate, held in shard.many["permits"].items():
-        weights = [int(permit.split()[0]) for permit in held.value if permit != "#"]
-        if held.value.get("#") != sum(weights):
+        extra = sum(int(permit.split()[0]) - 1 for permit in held.value if permit != "#")
+        if held.value.get("#") != (extra or None):
             yield Violation(
-                f"{shard.prefix} {gate}", f"counts {held.value.get('#')} permits, and {sum(weights)} are out"
+                f"{shard.prefix} {gate}",
+                f"says that permits weigh {held.value.get('#')} beyond 1 each, and those that are out weigh {extra}",
             )
 
 

@@ -300,7 +300,7 @@ async def _permits(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await _watched(scene, proxy)
     store = (await scene.app.client()).store
     permits = [word for number in range(4) for word in ("inf", f"1 {number}")]
-    await store.gateway.command("ZADD", store.shards[0].permits("narrow"), 4, "#", *permits)
+    await store.gateway.command("ZADD", store.shards[0].permits("narrow"), *permits)
     rule = proxy.script("permits", fate)
     tasks = await scene.map("narrow", [0.01] * 6)
     assert await scene.final(tasks, 10) == {SUCCEEDED: 6}

@@ -89,21 +89,23 @@ BUGS: dict[str, Rewrite] = {
         *FENCED,
         "reclaim",
         "cancel",
-        old="if on(K.permits .. name, 'ZREM', permit) == 0 then",
+        old="if on(K.permits .. name, 'ZREM', whole(weight) .. ' ' .. id) == 0 then",
         new="if true then",
     ),
-    "a permit is given back twice": _replaced(
+    "a permit of another is given back": _replaced(
         *FENCED,
         "reclaim",
         "cancel",
-        old="mode == 'f' and -1 or -weight, '#')",
-        new="mode == 'f' and -1 or -2 * weight, '#')",
+        old="weigh(name, 1 - weight)",
+        new="redis.call('ZPOPMIN', P .. K.permits .. name)",
     ),
     "one more than the limit": _replaced(
         "claim", *FENCED, old="math.min(weight, max) > max", new="math.min(weight, max) > max + 1"
     ),
     "a permit is not handed on": _replaced(
-        *HANDING, old="if not id or not let_one_on(id, name, now) then", new="if true then"
+        *HANDING,
+        old="if not first[1] or not let_one_on(first[1], name, not first[2], now) then",
+        new="if true then",
     ),
     "a start counts a moment too short": _replaced(
         "claim",

@@ -126,7 +126,7 @@ async def park(store: Store, task_id: str) -> None:
     """On its way into a lane, where it is not its turn; or on claim, where a limit has no permit left."""
     keys, status = store.shards[0], await status_of(store, task_id)
     for gate in ("full", "turn"):
-        await store.gateway.command("ZADD", keys.permits(gate), "inf", f"1 {new_id()}", 1, "#")
+        await store.gateway.command("ZADD", keys.permits(gate), "inf", f"1 {new_id()}")
     await store.gateway.command("HSET", keys.task(task_id), "gates", "w1/full,f1/turn", "gated", 1)
     match status:
         case Status.SCHEDULED:

@@ -26,7 +26,8 @@ local function close(id, record, event, stamp, retention, tally, ...)
       hand_over(more[12], tonumber(stamp))
     end
     if more[11] then
-      give_back(id, more[11], true, tonumber(stamp), record[1] == 'running' and says(event, blamed) or nil)
+      local ran = record[1] == 'running'
+      give_back(id, more[11], true, tonumber(stamp), ran, ran and says(event, blamed) or nil)
     end
     if more[1] and string.sub(more[1], 1, 1) ~= 't' then
       release_unique(id, more[1])

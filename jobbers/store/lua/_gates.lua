@@ -3,8 +3,9 @@
 --
 -- All hand out permits, and differ in when a permit comes back: that of a limit when the execution ends, and that of a probe
 -- of a breaker; that of a rate some time after its start, that of a turn at the start. A permit is a member of its gate's set,
--- '<weight> <task>', with the score 'inf', or with the time at which it comes back by itself; the member '#' has the sum of all
--- weights as its score. Who finds no permit stands in the gate's line, blocked, until one is handed to it.
+-- '<weight> <task>', with the score 'inf', or with the time at which it comes back by itself. Most weigh 1 and are counted by the
+-- set; what others weigh beyond that is the score of the member '#', which is there only then. Who finds no permit stands in
+-- the gate's line, blocked, until one is handed to it.
 --
 -- A record's `gates` are separated by commas: a letter, a number, a slash and the gate's name. The letter says when the gate is
 -- asked: w on claim, and then b, which is a breaker; f for a turn, when the task would be laid into its lane; r, p and c when
@@ -47,32 +48,48 @@ local function definition(name)
   return found
 end
 
--- The weight that is in use, without the starts that count no more.
-local function in_use(name, per, now)
-  if per > 0 then
-    local back = on(K.permits .. name, 'ZRANGEBYSCORE', FIRST_TIME, whole(now), 'LIMIT', 0, 1000)
-    if #back > 0 then
-      local weight = 0
-      for _, permit in ipairs(back) do
-        weight = weight + (tonumber(string.match(permit, '^%d+')) or 0)
-      end
-      redis.call('ZREM', P .. K.permits .. name, unpack(back))
-      redis.call('ZINCRBY', P .. K.permits .. name, -weight, '#')
-    end
+-- What a gate's permits weigh beyond 1 each has changed.
+local function weigh(name, change)
+  if change ~= 0 and tonumber(on(K.permits .. name, 'ZINCRBY', change, '#')) <= 0 then
+    redis.call('ZREM', P .. K.permits .. name, '#')
   end
-  return tonumber(on(K.permits .. name, 'ZSCORE', '#')) or 0
+end
+
+-- Forget the starts that count no more.
+local function let_starts_go(name, now)
+  local back = on(K.permits .. name, 'ZRANGEBYSCORE', FIRST_TIME, whole(now), 'LIMIT', 0, 1000)
+  if #back > 0 then
+    local extra = 0
+    for _, permit in ipairs(back) do
+      extra = extra + math.max(0, (tonumber(string.match(permit, '^%d+')) or 1) - 1)
+    end
+    redis.call('ZREM', P .. K.permits .. name, unpack(back))
+    weigh(name, -extra)
+  end
+end
+
+-- The weight that is in use, or nil if this permit is among those.
+local function in_use_without(permit, name, per, now)
+  if per > 0 then
+    let_starts_go(name, now)
+  end
+  local scores = on(K.permits .. name, 'ZMSCORE', permit, '#')
+  if not scores[1] then
+    return redis.call('ZCARD', P .. K.permits .. name) + (scores[2] and scores[2] - 1 or 0)
+  end
+end
+
+local function in_use(name, per, now)
+  return in_use_without('', name, per, now)
 end
 
 -- Give a permit back if the task has it.
 local function free(id, name, mode, weight)
-  local permit = (mode == 'f' and '1' or weight) .. ' ' .. id
-  if on(K.permits .. name, 'ZREM', permit) == 0 then
+  weight = mode == 'f' and 1 or tonumber(weight)
+  if on(K.permits .. name, 'ZREM', whole(weight) .. ' ' .. id) == 0 then
     return false
   end
-  local left = redis.call('ZINCRBY', P .. K.permits .. name, mode == 'f' and -1 or -weight, '#')
-  if tonumber(left) <= 0 and redis.call('ZCARD', P .. K.permits .. name) == 1 then
-    redis.call('DEL', P .. K.permits .. name)
-  end
+  weigh(name, 1 - weight)
   return true
 end
 
@@ -90,6 +107,9 @@ local function ask_breaker(id, name, now)
   end
   return in_use(name, 0, now) < guard(name).probes, true
 end
+
+-- What this call knows of gates that it has asked: whether permits come back by themselves, and how much is left.
+local by_time, room = {}, {}
 
 -- Take every permit that a task lacks of the gates of some modes, or none. Returns the gate that has none left, if there is
 -- one. What weighs more than the whole gate allows goes through it alone.
@@ -111,18 +131,21 @@ local function admit(id, gates, modes, now)
         local found = definition(name)
         max, per = found.max, found.per
       end
+      by_time[name] = per > 0
       local permit = whole(weight) .. ' ' .. id
-      if not on(K.permits .. name, 'ZSCORE', permit) then
-        if in_use(name, per, now) + math.min(weight, max) > max then
+      local used = in_use_without(permit, name, per, now)
+      if used then
+        if used + math.min(weight, max) > max then
           return name
         end
-        lacking[#lacking + 1] = {name, permit, weight}
+        lacking[#lacking + 1] = {name, permit, weight, max - used - weight}
       end
     end
   end
   for _, one in ipairs(lacking) do
     redis.call('ZADD', P .. K.permits .. one[1], 'inf', one[2])
-    redis.call('ZINCRBY', P .. K.permits .. one[1], one[3], '#')
+    weigh(one[1], one[3] - 1)
+    room[one[1]] = one[4]
   end
 end
 
@@ -162,17 +185,23 @@ local function stand(id, name, lane, created)
   on(K.line .. name, 'ZADD', string.format('%.6f', place), id)
   on(K.gates, 'SADD', name)
   on(K.parked, 'HINCRBY', string.sub(lane, 1, -3), 1)
-  look_when_back(name)
+  if by_time[name] ~= false then
+    look_when_back(name)
+  end
 end
 
-local function leave_line(id, name, lane)
+-- `last` says whether nobody stands behind it, if that is known.
+local function leave_line(id, name, lane, last)
   if on(K.line .. name, 'ZREM', id) == 1 then
     local queue = string.sub(lane, 1, -3)
     if on(K.parked, 'HINCRBY', queue, -1) <= 0 then
       redis.call('HDEL', P .. K.parked, queue)
     end
   end
-  if redis.call('EXISTS', P .. K.line .. name) == 0 then
+  if last == nil then
+    last = redis.call('EXISTS', P .. K.line .. name) == 0
+  end
+  if last then
     on(K.gates, 'SREM', name)
     on(K.refill, 'ZREM', name)
   end
@@ -188,10 +217,19 @@ local function ahead_of(name, gates)
   return ON_CLAIM
 end
 
--- Let the first of a line go on: into its lane with its permits, or into the line of another gate that has none left. One whose
--- queue is paused goes without permits, since it would keep them from others, and one whose run is paused is held. Returns
--- whether the line has moved.
-local function let_one_on(id, name, now)
+local paused_queues = {}
+
+local function is_paused(queue)
+  if paused_queues[queue] == nil then
+    paused_queues[queue] = on(K.paused, 'SISMEMBER', queue) == 1
+  end
+  return paused_queues[queue]
+end
+
+-- Let the first of a line go on, the `last` in it or not: into its lane with its permits, or into the line of another gate that
+-- has none left. One whose queue is paused goes without permits, since it would keep them from others, and one whose run is
+-- paused is held. Returns whether the line has moved.
+local function let_one_on(id, name, last, now)
   local key = P .. K.task .. id
   local r = redis.pcall('HMGET', key, 'status', 'parked', 'gates', 'lane', 'created', 'run')
   if r[2] ~= name or not (r[1] and r[3] and r[4]) or not FROM.unblock[r[1]] then
@@ -200,14 +238,16 @@ local function let_one_on(id, name, now)
   end
   local short
   local held = r[6] and redis.call('HGET', P .. K.task .. r[6], 'held')
-  if not held and on(K.paused, 'SISMEMBER', string.sub(r[4], 1, -3)) == 0 then
+  if not held and not is_paused(string.sub(r[4], 1, -3)) then
     short = admit(id, r[3], ahead_of(name, r[3]), now)
   end
   if short == name then
-    look_when_back(name)
+    if by_time[name] ~= false then
+      look_when_back(name)
+    end
     return false
   end
-  leave_line(id, name, r[4])
+  leave_line(id, name, r[4], last)
   if short then
     redis.call('HSET', key, 'parked', short)
     stand(id, short, r[4], r[5])
@@ -225,23 +265,28 @@ end
 -- A gate may have room: let those go on who stand in its line, as far as there are permits.
 local function hand_over(name, now)
   for _ = 1, AT_ONCE do
-    local id = on(K.line .. name, 'ZRANGE', 0, 0)[1]
-    if not id or not let_one_on(id, name, now) then
+    local first = on(K.line .. name, 'ZRANGE', 0, 1)
+    room[name] = nil
+    if not first[1] or not let_one_on(first[1], name, not first[2], now) then
       return
+    elseif not first[2] then
+      return
+    elseif (room[name] or 1) <= 0 and not by_time[name] then
+      return -- full again, so that it need not be asked
     end
   end
   look_again(name, now)
 end
 
--- An execution has ended, or a task leaves its lane without one: give back what it holds. With `over` also what it got when it
--- was submitted. Breakers hear `how` its attempt ended: 'well', 'ill', or nothing.
-local function give_back(id, gates, over, now, how)
+-- An execution has ended, or a task that never `ran` leaves its lane, with its turn: give back what it holds. With `over` also
+-- what it got when it was submitted. Breakers hear `how` its attempt ended: 'well', 'ill', or nothing.
+local function give_back(id, gates, over, now, ran, how)
   for mode, weight, name in string.gmatch(gates, GATES) do
     if mode == 'b' then
       if heard(name, how, free(id, name, mode, weight), now) then
         hand_over(name, now)
       end
-    elseif (over or mode == 'w' or mode == 'f') and free(id, name, mode, weight) then
+    elseif (mode == 'w' or mode == 'f' and not ran or mode ~= 'f' and over) and free(id, name, mode, weight) then
       hand_over(name, now)
     end
   end
@@ -251,7 +296,7 @@ end
 local function stop(id, record, now, how)
   local gates = record[6] and redis.call('HGET', P .. K.task .. id, 'gates')
   if gates then
-    give_back(id, gates, false, now, how)
+    give_back(id, gates, false, now, true, how)
   end
 end
 

@@ -24,7 +24,7 @@ for id in string.gmatch(r[2], '%S+') do
     redis.call('XDEL', P .. K.lane .. part[2], part[3] or '0-0')
     redis.call('HSET', key, 'status', TO.hold, 'held', 1)
     if part[5] then
-      give_back(id, part[5], false, now)
+      give_back(id, part[5], false, now, false)
     end
   elseif not pause and part[4] and FROM.unblock[part[1]] then
     redis.call('HDEL', key, 'held')

@@ -23,11 +23,11 @@ end
 
 for i = 2, #ARGV do
   local name = ARGV[i]
-  local sum, wrong, before = 0, 0, #found
+  local sum, extra, wrong, before = 0, 0, 0, #found
   for _, permit in ipairs(on(K.permits .. name, 'ZRANGEBYSCORE', FIRST_TIME, 'inf')) do
     local weight, id, started = string.match(permit, '^(%d+) (%S+)( ?)')
     if id and (started ~= '' or may_hold(id, name, weight)) then
-      sum = sum + tonumber(weight)
+      sum, extra = sum + tonumber(weight), extra + tonumber(weight) - 1
     else
       wrong = wrong + 1
       if mend then
@@ -43,11 +43,8 @@ for i = 2, #ARGV do
     found[#found + 1] = 'its permits do not add up'
   end
   if mend and #found > before then
-    if sum > 0 then
-      redis.call('ZADD', P .. K.permits .. name, sum, '#')
-    else
-      redis.call('DEL', P .. K.permits .. name)
-    end
+    redis.call('ZREM', P .. K.permits .. name, '#')
+    weigh(name, extra)
   end
   if mend then
     hand_over(name, now)

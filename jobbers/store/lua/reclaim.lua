@@ -44,7 +44,7 @@ for _, id in ipairs(ids) do
       end
       redis.call('HSET', key, 'status', TO.reclaim, 'entry', enqueue(r[3], id), 'reason', 'its worker died')
       if r[6] then
-        give_back(id, r[6], false, now, crash == 1 and says('reclaim', '') or nil)
+        give_back(id, r[6], false, now, true, crash == 1 and says('reclaim', '') or nil)
       end
       reply[#reply + 1] = id
       reply[#reply + 1] = holder
