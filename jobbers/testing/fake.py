@@ -28,7 +28,10 @@ class FakeConnector:
             raise ConfigError("tests without a server need fakeredis: pip install 'fakeredis[lua]>=2.30'")
         import fakeredis
 
+        from jobbers.testing.fake_scripts import compile_once
+
         self._server: FakeServer = fakeredis.FakeServer(version=(7,), server_type="redis")
+        compile_once(self._server)
 
     async def wire(self, name: str) -> Wire:  # noqa: ARG002 - the protocol asks for it
         """See :class:`jobbers.store.connect.Connector`; ``name`` is shown nowhere."""

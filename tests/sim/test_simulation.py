@@ -13,7 +13,7 @@ from jobbers.testing.simulate import FAULTS, Plan, Report, simulate
 from tests.sim.planted import BUGS
 
 SEEDS = int(os.environ.get("JOBBERS_SIM_SEEDS", "500"))
-CHUNK = 10
+CHUNK = 5
 SEEDS_FOR_A_BUG = 200
 CORPUS = [
     int(line.split()[0])

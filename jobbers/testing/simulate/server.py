@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import queue
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from redis.exceptions import ResponseError
 from jobbers.store import scripts
 from jobbers.store.keys import SHARD_KEYS, ShardKeys
 from jobbers.store.wire import Argument, ReplyError
+from jobbers.testing.fake_scripts import compile_once
 from jobbers.testing.history import FINISHING, History, Standing, callers, moved
 from jobbers.testing.simulate.loop import Process, VirtualLoop
 
@@ -56,6 +58,7 @@ class SimulatedServer:
         self.full = False
         self.failing = False
         self._fake = fakeredis.FakeServer(version=(7,), server_type="redis")
+        compile_once(self._fake)
         self._connection = self._connect()
         self._database: Any = self._fake.dbs[0]
         self._touched: dict[bytes, None] = {}
@@ -131,8 +134,8 @@ class SimulatedServer:
         leases: dict[bytes, float],
     ) -> None:
         name = task.decode()
-        reply = self._ask(("HMGET", keys.task(name), "status", "owner", "attempt", "lane", "entry"))
-        status, owner, attempt, lane, entry = ((field or b"").decode() for field in reply)
+        record = self._value(keys.task(name))
+        status, owner, attempt, lane, entry = _fields(record, "status", "owner", "attempt", "lane", "entry")
         was, now = self._known.get(name, Standing("", "", 0)), Standing(status, owner, int(attempt or 0))
         if now == was:
             return
@@ -142,20 +145,18 @@ class SimulatedServer:
             named = callers(command[4:], name)
             event["caller"] = owner if owner in named else named[0]
         if script in ("launch", "expand") and not was.status:
-            then, *words = (
-                (field or b"").decode() for field in self._ask(("HMGET", keys.task(name), "next", *BIRTH))
-            )
+            then, *words = _fields(record, "next", *BIRTH)
             event |= {"then": then.split(), **dict(zip(BIRTH, words, strict=True))}
         if not was.status:
-            gates = self._ask(("HGET", keys.task(name), "gates"))
-            event |= {"gates": gates.decode()} if gates else {}
+            (gates,) = _fields(record, "gates")
+            event |= {"gates": gates} if gates else {}
         if status == "succeeded":
-            total, enough = self._ask(("HMGET", keys.task(name), "total", "enough"))
+            total, enough = _fields(record, "total", "enough")
             event |= {"total": int(total), "enough": int(enough or total)} if total else {}
         if script == "claim" and status == "running":
             event["lane"], event["entry"] = keys.lane(lane), entry
         if was.status == "running" and task in leases:
-            event["lease_left"] = round(leases[task] - self._now_ms())
+            event["lease_left"] = round(leases[task] - time.time() * 1000)
         wrong = self._misplaced(keys, name, status, lane, entry)
         if wrong:
             event["misplaced"] = wrong
@@ -164,7 +165,7 @@ class SimulatedServer:
     def _misplaced(self, keys: ShardKeys, task: str, status: str, lane: str, entry: str) -> list[str]:
         """In which containers a task lies that its status does not demand, and from which it is missing."""
         places = {"scheduled": keys.due, "running": keys.leases, "failed": keys.dead}
-        lies = {place: self._ask(("ZSCORE", key, task)) is not None for place, key in places.items()}
+        lies = {place: task.encode() in self._value(key) for place, key in places.items()}
         lies["queued"] = bool(entry and self._ask(("XRANGE", keys.lane(lane), entry, entry)))
         return [f"{'lies' if there else 'does not lie'} with what is {place}" for place, there in lies.items()
                 if there != (status == place)]  # fmt: skip
@@ -172,13 +173,15 @@ class SimulatedServer:
     def _lease_ends(self) -> dict[bytes, float]:
         ends: dict[bytes, float] = {}
         for keys in self._shards.values():
-            reply = self._ask(("ZRANGE", keys.leases, 0, -1, "WITHSCORES"))
-            ends.update(zip(reply[::2], map(float, reply[1::2]), strict=True))
+            ends.update(self._value(keys.leases).items())
         return ends
 
-    def _now_ms(self) -> float:
-        seconds, micros = self._ask(("TIME",))
-        return int(seconds) * 1000 + int(micros) / 1000
+    def _value(self, key: str) -> Any:
+        """What lies at a key, read in place: through a connection it takes longer than most scripts run."""
+        try:
+            return self._database[key.encode()].value
+        except KeyError:
+            return {}
 
     # Blocked readers and subscriptions
 
@@ -267,6 +270,12 @@ class SimulatedServer:
 def _settle(future: asyncio.Future[Any], reply: Any) -> None:
     if not future.done():
         future.set_result(reply)
+
+
+def _fields(record: Any, *names: str) -> list[str]:
+    """Fields of a hash, '' where there is none."""
+    found = ((record[name] if (name := field.encode()) in record else b"") for field in names)
+    return [(value or b"").decode() for value in found]
 
 
 def _script(command: Sequence[Argument]) -> str:
