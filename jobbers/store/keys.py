@@ -13,6 +13,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:items:<id>           | hash   | what the tasks of a map returned, by index; expires with the map's record    |
 | K:open:<id>            | set    | the tasks of a map that are under way                                        |
 | K:lane:<queue>:<prio>  | stream | ids that are ready; an entry is deleted by the claim                         |
+| K:first:<queue>:<prio> | list   | ids of a lane that go before all others in it                                |
 | K:lanes                | set    | lanes that ever held a task                                                  |
 | K:due                  | zset   | id by the ms at which it is due                                              |
 | K:leases               | zset   | running id by the ms at which its lease ends                                 |
@@ -77,6 +78,7 @@ SHARD_KEYS: dict[str, str] = {
     "items": ":items:",
     "open": ":open:",
     "lane": ":lane:",
+    "first": ":first:",
     "lanes": ":lanes",
     "due": ":due",
     "leases": ":leases",
@@ -230,6 +232,10 @@ class ShardKeys:
     def lane(self, lane: object) -> str:
         """The stream of a lane."""
         return f"{self.prefix}{SHARD_KEYS['lane']}{lane}"
+
+    def first(self, lane: object) -> str:
+        """Who goes first in a lane."""
+        return f"{self.prefix}{SHARD_KEYS['first']}{lane}"
 
     def unique(self, key: str) -> str:
         """The holder of a unique key."""

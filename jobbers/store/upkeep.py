@@ -114,6 +114,7 @@ class UpkeepStore:
             keys.schedules: b"zset",
             keys.recent: b"stream",
             **{keys.lane(lane.decode(errors="replace")): b"stream" for lane in _listed(lanes[0])},
+            **{keys.first(lane.decode(errors="replace")): b"list" for lane in _listed(lanes[0])},
         }
         found = await self._gateway.commands(("TYPE", key) for key in types)
         wrong = [key for key, kind in zip(types, found, strict=True) if kind not in (types[key], b"none")]

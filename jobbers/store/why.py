@@ -137,20 +137,27 @@ async def _strike(store: Store, record: TaskRecord, arguments: Mapping[str, Any]
 async def _lane(
     store: Store, keys: ShardKeys, record: TaskRecord, entry: str | None, depths: Sequence[int]
 ) -> LanePlace | None:
-    """Where it lies in its lane: counted from the front, or from the end, or else guessed from when it came."""
+    """Where it lies in its lane: among those that go first, counted from the front or from the end, or else guessed from
+    when it came."""
     if record.status is not Status.QUEUED or entry is None:
         return None
     place = keys.lane(Lane(record.queue, record.priority))
-    before, behind = await store.gateway.commands(
+    at_the_head = keys.first(Lane(record.queue, record.priority))
+    going_first, others, before, behind = await store.gateway.commands(
         [
+            ("LPOS", at_the_head, record.id),
+            ("LLEN", at_the_head),
             ("XRANGE", place, "-", f"({entry}", "COUNT", LOOKED_AT + 1),
             ("XREVRANGE", place, "+", f"({entry}", "COUNT", LOOKED_AT + 1),
         ]
     )
     before, behind = _list(before), _list(behind)
     depth, higher = depths[0], sum(depths[1:])
+    if isinstance(going_first, int):
+        return LanePlace(going_first, True, depth, higher)
+    others = _whole(others)  # most of their entries are behind
     if len(before) <= LOOKED_AT:
-        return LanePlace(len(before), True, depth, higher)
+        return LanePlace(len(before) + others, not others, depth, higher)
     if len(behind) <= LOOKED_AT:
         return LanePlace(max(0, depth - 1 - len(behind)), True, depth, higher)
     first, mine, last = (_moment(it) for it in (before[0][0], entry.encode(), behind[0][0]))

@@ -22,7 +22,7 @@ from jobbers.testing.keyspace import Held, Keyspace, namespace_of, read_keyspace
 
 TYPES = {
     "task": "hash", "args": "string", "result": "string", "errors": "list", "items": "hash", "open": "set",
-    "lane": "stream", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
+    "lane": "stream", "first": "list", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
     "collapse": "string", "joined": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
     "clock": "string",
@@ -51,7 +51,7 @@ EXPIRING = (
     "joined",
 )
 LASTING = (
-    "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "lanes",
+    "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "first", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
     "routes", "served",
     "strikes", "breakers", "tripped",

@@ -11,8 +11,9 @@ unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
            owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``, ``then``,
            ``run``, ``trigger``, ``need``, ``caught``, ``undoes``, ``map`` and ``index`` (of a run's task when it is made),
-           ``total`` and ``enough`` (of a map that succeeds), ``gates`` (when it is made): the store changed; ``by`` is
-           ``found`` where only the outcome is known, for nobody watched at that instant
+           ``total`` and ``enough`` (of a map that succeeds), ``gates`` (when it is made), ``first`` (it goes before
+           others in its lane): the store changed; ``by`` is ``found`` where only the outcome is known, for nobody
+           watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
@@ -189,7 +190,8 @@ RECOVERY_GRACE = 10.0
 
 
 def first_in_first_out(run: Run) -> Iterator[Finding]:
-    """Within a lane, claims take entries in their order."""
+    """Within a lane, claims take entries in their order, but for tasks that were at the head before, which go first."""
+    first: set[str] = set()
     last: dict[str, tuple[tuple[int, ...], str]] = {}
     moves = sorted(
         (move for moves in run.moves.values() for move in moves), key=lambda move: int(move["seq"])
@@ -198,7 +200,9 @@ def first_in_first_out(run: Run) -> Iterator[Finding]:
         if move["by"] == "found" and move["to"] == Status.QUEUED:
             # The server died before the claim was safe, and its entry will be claimed again.
             last = {lane: mark for lane, mark in last.items() if mark[1] != move["task"]}
-        if move["by"] == "claim" and "entry" in move:
+        if move["to"] == Status.QUEUED and move["by"] != "found":
+            (first.add if "first" in move else first.discard)(move["task"])
+        if move["by"] == "claim" and "entry" in move and move["task"] not in first:
             entry = tuple(int(part) for part in move["entry"].split("-"))
             before, task = last.get(move["lane"], ((0,), ""))
             if entry <= before:

@@ -21,6 +21,7 @@ _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
 _TASK = SHARD_KEYS["task"].encode()
+_FIRST = SHARD_KEYS["first"].encode()
 _LEASES = SHARD_KEYS["leases"].encode()
 _NOWHERE = Standing("", "", 0)
 
@@ -34,6 +35,7 @@ class Moves:
         self._lease_ends: dict[str, float] = {}
         self._touched: dict[str, None] = {}
         self._leased: dict[str, float] = {}
+        self._first: set[str] = set()
         self._command: bytes = b""
         self._at = 0.0
 
@@ -66,6 +68,7 @@ class Moves:
             for task in self._touched:
                 yield from self._note(task, by or words[0].decode(errors="replace"), words)
             self._touched.clear()
+        self._first.clear()
         self._lease_ends.update(self._leased)
         self._leased.clear()
 
@@ -82,6 +85,8 @@ class Moves:
                 for name, value in zip(values[::2], values[1::2], strict=False):
                     if name in (b"status", b"owner", b"attempt", b"lane", b"entry"):
                         fields[name.decode()] = value.decode(errors="replace")
+        elif rest.startswith(b'"RPUSH"') and _FIRST in rest[:200]:
+            self._first.update(word.decode(errors="replace") for word in _words(rest)[2:])
         elif rest.startswith(b'"ZADD"') and _LEASES in rest[:200]:
             pairs = _words(rest)[2:]
             for end, member in zip(pairs[-2::-2], pairs[-1::-2], strict=False):
@@ -99,6 +104,8 @@ class Moves:
             details["caller"] = now.owner if now.owner in named else named[0]
         if by == "claim" and now.status == "running":
             details["lane"], details["entry"] = record.get("lane", ""), record.get("entry", "")
+        if now.status == "queued" and task in self._first:
+            details["first"] = True
         if was.status == "running" and task in self._lease_ends:
             details["lease_left"] = round(self._lease_ends[task] - self._at * 1000)
         if now.status not in ("", "queued", "scheduled", "running"):

@@ -56,6 +56,8 @@ class Model:
     now: int = 0
     tasks: dict[str, Task] = field(default_factory=dict)
     lanes: defaultdict[Lane, list[str]] = field(default_factory=lambda: defaultdict(list))
+    first: defaultdict[Lane, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Of each lane those that go before all others. One may have moved on."""
     paused: set[str] = field(default_factory=set)
     unique: dict[str, tuple[str, int]] = field(default_factory=dict)
     """By key: the task that holds it, and until when (0: until it is given back)."""
@@ -88,21 +90,31 @@ class Model:
         for lane in lanes:
             if len(taken) >= want or lane.queue in self.paused:
                 continue
+            while self.first[lane] and len(taken) < want:
+                task_id = self.first[lane].pop(0)
+                if task_id in self.lanes[lane]:
+                    want = self._take(task_id, lane, owner, lease, taken, want)
+                    if task_id in self.lanes[lane]:
+                        self.first[lane].insert(0, task_id)
             for task_id in self.lanes[lane][: want - len(taken)]:
-                task = self.tasks.get(task_id)
-                if task is not None and task.crashes and taken:
-                    want = len(taken)
-                    break
-                self.lanes[lane].remove(task_id)
-                if task is None or not self._passes_gate(task):
-                    continue
-                task.status, task.owner, task.lease_end = Status.RUNNING, owner, self.now + lease
-                task.attempt += 1
-                taken.append(task)
-                if task.crashes:
-                    want = len(taken)
-                    break
+                if len(taken) < want:
+                    want = self._take(task_id, lane, owner, lease, taken, want)
         return [(task.id, task.attempt, task.crashes) for task in taken]
+
+    def _take(
+        self, task_id: str, lane: Lane, owner: str, lease: int, taken: list[Task], want: int
+    ) -> int:  # fmt: skip
+        """Returns how many may be taken in all from now on."""
+        task = self.tasks.get(task_id)
+        if task is not None and task.crashes and taken:
+            return len(taken)
+        self.lanes[lane].remove(task_id)
+        if task is None or not self._passes_gate(task):
+            return want
+        task.status, task.owner, task.lease_end = Status.RUNNING, owner, self.now + lease
+        task.attempt += 1
+        taken.append(task)
+        return len(taken) if task.crashes else want
 
     def finish(self, event: Event, pairs: Iterable[tuple[str, str]], delay: int = 0) -> list[str]:
         """An execution's owner says what became of it; returns the ids that were refused."""
@@ -120,7 +132,7 @@ class Model:
                 case Event.RETRY | Event.SNOOZE:
                     task.status, task.due = Status.SCHEDULED, self.now + delay
                 case _:
-                    self._enqueue(task)
+                    self._enqueue(task, first=True)
             if event in (Event.SNOOZE, Event.RELEASE):
                 task.attempt -= 1
             task.snoozes += event is Event.SNOOZE
@@ -190,7 +202,7 @@ class Model:
                 if task.crashes > self.crash_budget:
                     self._close(task, Status.FAILED)
                 else:
-                    self._enqueue(task)
+                    self._enqueue(task, first=True)
                 found.append((task.id, task.owner, task.status))
         return found
 
@@ -250,9 +262,11 @@ class Model:
             self._give_back(task)
         return True
 
-    def _enqueue(self, task: Task) -> None:
+    def _enqueue(self, task: Task, *, first: bool = False) -> None:
         task.status = Status.QUEUED
         self.lanes[task.lane].append(task.id)
+        if first:
+            self.first[task.lane].append(task.id)
 
     def _close(self, task: Task, status: Status) -> None:
         task.status = status

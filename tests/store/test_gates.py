@@ -187,6 +187,18 @@ async def test_who_gets_one_permit_and_lacks_another_goes_into_that_line(store: 
     assert await claimed_ids(store) == [waiting]
 
 
+async def test_who_has_waited_for_a_permit_goes_before_all_others_of_its_lane(store: Store) -> None:
+    await define(store, one=1)
+    first, second, third = [await submit(store, gates="w1/one") for _ in range(3)]
+    others = [await submit(store) for _ in range(3)]
+    assert await kit.claim(store, 1)
+    assert [task.id for task in await kit.claim(store, 1)] == others[:1]  # and the other two stand in line
+    assert await kit.succeed(store, [first]) == []
+    assert [task.id for task in await kit.claim(store, 2)] == [second, others[1]]
+    assert await kit.succeed(store, [second]) == []
+    assert await claimed_ids(store) == [third, others[2]]
+
+
 async def test_each_key_has_a_line_of_its_own_and_leaves_nothing_behind(store: Store) -> None:
     await define(store, user=1)
     ids = [await submit(store, gates=f"w1/user={key}") for key in "aabb"]

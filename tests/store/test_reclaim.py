@@ -53,6 +53,7 @@ async def test_a_task_whose_lease_has_ended_is_queued_again(store: Store) -> Non
         **record(task_id, status="queued", entry=ANY, reason="its worker died", crashes="1"),
         f"leases {task_id}": GONE,
         "lane:mail:5": [task_id],
+        "first:mail:5": [task_id],
     }
     (task,) = await claim(store, owner=ANOTHER)
     assert (task.attempt, task.crashes) == (2, 1)
@@ -121,6 +122,7 @@ async def test_a_claim_that_was_never_answered_comes_back_and_costs_nothing(stor
         **record(task_id, status="queued", entry=ANY, reason="its worker died", crashes="0", attempt="0"),
         f"leases {task_id}": GONE,
         "lane:mail:5": [task_id],
+        "first:mail:5": [task_id],
     }
     assert await status_of(store, other) == Status.RUNNING
 

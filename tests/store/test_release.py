@@ -24,7 +24,7 @@ from tests.store.kit import (
 )
 
 
-async def test_the_task_is_queued_again_behind_the_others(store: Store) -> None:
+async def test_the_task_is_queued_again_and_goes_first(store: Store) -> None:
     task_id = await claimed(store)
     other = await submit(store)
     before = await snapshot(store)
@@ -35,8 +35,19 @@ async def test_the_task_is_queued_again_behind_the_others(store: Store) -> None:
         **record(task_id, status="queued", entry=ANY, reason="stopped", attempt="0"),
         f"leases {task_id}": GONE,
         "lane:mail:5": [other, task_id],
+        "first:mail:5": [task_id],
     }
-    assert [(task.id, task.attempt) for task in await claim(store)] == [(other, 1), (task_id, 1)]
+    assert [(task.id, task.attempt) for task in await claim(store)] == [(task_id, 1), (other, 1)]
+    left = await snapshot(store)
+    assert (left["lane:mail:5"], "first:mail:5" in left) == ([], False)
+
+
+async def test_what_goes_first_and_moves_on_is_left_out(store: Store) -> None:
+    gone, back = await claimed(store), await claimed(store)
+    other = await submit(store)
+    await release(store, [gone, back])
+    await store.tasks.cancel([gone], kit.RETENTION, "a test")
+    assert [task.id for task in await claim(store, 2)] == [back, other]
 
 
 async def test_the_same_release_again_is_accepted_and_changes_nothing(store: Store) -> None:

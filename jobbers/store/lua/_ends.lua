@@ -187,7 +187,7 @@ local function wake(place, id, lane, run)
   if run and redis.call('HGET', P .. K.task .. run, 'held') then
     redis.call('HSET', place, 'held', 1)
   else
-    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue(lane, id))
+    redis.call('HSET', place, 'status', TO.unblock, 'entry', enqueue_first(lane, id))
   end
 end
 

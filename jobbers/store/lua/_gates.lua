@@ -237,9 +237,10 @@ local function let_one_on(id, name, last, now)
     return true
   end
   local short
+  local modes = ahead_of(name, r[3])
   local held = r[6] and redis.call('HGET', P .. K.task .. r[6], 'held')
   if not held and not is_paused(string.sub(r[4], 1, -3)) then
-    short = admit(id, r[3], ahead_of(name, r[3]), now)
+    short = admit(id, r[3], modes, now)
   end
   if short == name then
     if by_time[name] ~= false then
@@ -257,7 +258,8 @@ local function let_one_on(id, name, last, now)
   if held then
     redis.call('HSET', key, 'held', 1)
   else
-    redis.call('HSET', key, 'status', TO.unblock, 'entry', enqueue(r[4], id))
+    local lay = modes == TURNS and enqueue or enqueue_first
+    redis.call('HSET', key, 'status', TO.unblock, 'entry', lay(r[4], id))
   end
   return true
 end

@@ -98,6 +98,24 @@ local function take(id, entry, lane)
   return true
 end
 
+-- Those that go first, whatever their entries say. One that has moved on is left out, like an entry that is left over.
+local function take_first(lane)
+  local list = P .. K.first .. lane
+  local id = taken < want and redis.pcall('LPOP', list)
+  while type(id) == 'string' do
+    local r = redis.pcall('HMGET', P .. K.task .. id, 'entry', 'lane')
+    if r[1] and r[2] == lane then
+      if not take(id, r[1], lane) then
+        redis.call('LPUSH', list, id)
+        want = taken
+        return
+      end
+      redis.pcall('XDEL', P .. K.lane .. lane, r[1])
+    end
+    id = taken < want and redis.pcall('LPOP', list)
+  end
+end
+
 for i = 6, #ARGV do
   local lane = ARGV[i]
   local key = P .. K.lane .. lane
@@ -108,6 +126,10 @@ for i = 6, #ARGV do
   local looked = taken < want and not left_out
   while looked do
     stirred = false
+    take_first(lane)
+    if taken >= want then
+      break
+    end
     local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want - taken)
     local last
     for _, entry in ipairs(entries) do -- none if the key is no stream: other lanes go on

@@ -15,8 +15,8 @@ local function start_task(id, kind, lane, deadline, gates, envelope)
     return
   end
   local extra = particulars(id, envelope, now, deadline, '', '', 0, gates)
-  redis.call('HSET', key, 'status', 'queued', 'type', kind, 'lane', lane, 'created', whole(now),
-    'entry', enqueue(lane, id), unpack(extra))
+  redis.call('HSET', key, 'type', kind, 'lane', lane, 'created', whole(now), unpack(extra))
+  enter(id, key, lane, whole(now), gates, TO.unblock, now)
 end
 
 local refused, due = {}, {}

@@ -42,7 +42,7 @@ for _, id in ipairs(ids) do
       if crash == 0 then
         redis.call('HSET', key, 'attempt', (tonumber(r[5]) or 1) - 1)
       end
-      redis.call('HSET', key, 'status', TO.reclaim, 'entry', enqueue(r[3], id), 'reason', 'its worker died')
+      redis.call('HSET', key, 'status', TO.reclaim, 'entry', enqueue_first(r[3], id), 'reason', 'its worker died')
       if r[6] then
         give_back(id, r[6], false, now, true, crash == 1 and says('reclaim', '') or nil)
       end

@@ -10,7 +10,7 @@ for i = 2, #ARGV, 2 do
   local record = redis.pcall('HMGET', key, unpack(CLOSING))
   if holds(record, owner) then
     redis.call('HINCRBY', key, 'attempt', -1)
-    redis.call('HSET', key, 'status', TO.release, 'entry', enqueue(record[3], id), 'reason', ARGV[1])
+    redis.call('HSET', key, 'status', TO.release, 'entry', enqueue_first(record[3], id), 'reason', ARGV[1])
     redis.call('ZREM', P .. K.leases, id)
     stop(id, record, now)
   elseif record[2] ~= owner or not FROM.claim[record[1]] then

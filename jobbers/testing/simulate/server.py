@@ -155,6 +155,8 @@ class SimulatedServer:
             event |= {"total": int(total), "enough": int(enough or total)} if total else {}
         if script == "claim" and status == "running":
             event["lane"], event["entry"] = keys.lane(lane), entry
+        if status == "queued" and name.encode() in self._value(keys.first(lane)):
+            event["first"] = True
         if was.status == "running" and task in leases:
             event["lease_left"] = round(leases[task] - time.time() * 1000)
         wrong = self._misplaced(keys, name, status, lane, entry)
