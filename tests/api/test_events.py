@@ -96,6 +96,41 @@ async def test_topics_are_told_whole_and_then_when_they_change(app: Jobbers, des
         await until(events, lambda it: it.kind == "queues" and len(it.data["queues"]) == 2)
 
 
+async def test_every_page_has_its_topic(app: Jobbers, desk: Desk) -> None:
+    await app.schedules.create("nightly", app.find("keep").s(1), every=3600)
+    task_id = (await app.find("keep").options(queue="fragile").submit(1)).id
+    wanted = {
+        "advice", "breakers", "groups?queue=fragile", "limits", "roles", "schedules?limit=5", "schedule:nightly",
+        f"why:{task_id}",
+    }  # fmt: skip
+    async with serving(app) as api, listening(api, *wanted) as events:
+        seen = {}
+        while seen.keys() != wanted:
+            event = await until(events, lambda _: True)
+            assert event.kind != "trouble", event
+            seen[event.topic] = event.data
+        for topic, path in [
+            ("limits", "/limits"),
+            ("schedule:nightly", "/schedules/nightly"),
+            ("roles", "/roles"),
+        ]:
+            assert seen[topic] == (await api.get(path)).json(), topic
+        assert seen["groups?queue=fragile"]["groups"] == []
+        await app.schedules.pause("nightly")
+        await until(events, lambda it: it.topic == "schedule:nightly" and it.data["paused"])
+        await until(events, lambda it: it.kind == "schedules" and it.data["schedules"][0]["paused"])
+        await desk.fail(await desk.claim("fragile"), ValueError("no"))
+        event = await until(events, lambda it: it.kind == "groups")
+        assert [group["count"] for group in event.data["groups"]] == [1]
+
+
+async def test_what_has_a_name_is_told_of_by_it(app: Jobbers) -> None:
+    async with serving(app) as api, listening(api, "limit:nothing", "schedule:nothing") as events:
+        for _ in range(2):
+            event = await until(events, lambda it: it.kind == "trouble")
+            assert event.data["code"] == "not_found"
+
+
 async def test_a_task_is_told_of_until_its_end(app: Jobbers, desk: Desk) -> None:
     async with serving(app) as api:
         task_id = await submit(api)
@@ -148,7 +183,7 @@ async def test_what_is_not_there_is_said_once(app: Jobbers) -> None:
 @pytest.mark.parametrize(
     "topic",
     ["", "nothing", "tasks", "tasks:asleep", "tasks:queued?colour=red", "tasks:queued?limit=501", "task:x", "stats?a",
-     "tasks:queued?limit=x", "ended?limit=5", "queues" * 100],
+     "tasks:queued?limit=x", "ended?limit=5", "queues" * 100, "limit:", "schedule", "why:x", "groups:a"],
 )  # fmt: skip
 async def test_topics_that_there_are_not(api: httpx2.AsyncClient, topic: str) -> None:
     answer = await api.get("/events", params={"topic": topic})

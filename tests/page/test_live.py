@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from jobbers.api.live.views import EVERY
 from jobbers.core.status import Status
 from tests.page.stage import Stage
 from tests.page.test_page import settled
@@ -49,6 +50,41 @@ async def test_news_come_without_asking(stage: Stage) -> None:
         f"tasks/{task}",
         f"tasks/{task}/result",
     ]  # what it returned is no news: it is asked for, once
+
+
+async def test_schedules_groups_limits_and_roles_are_told_of(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.page
+    for kind in EVERY:
+        monkeypatch.setitem(EVERY, kind, 0.5)
+    await stage.app.schedules.create("nightly", stage.app.find("echo").s(1), every=3600)
+    roles = await stage.app.live_roles()
+
+    async def fail() -> None:
+        await settled(stage, await stage.submit("echo", "lost", fail=True), Status.FAILED)
+
+    async def wait() -> None:
+        await stage.submit("visit", "a")
+        await stage.submit("visit", "a")
+
+    for where, heading, change, shown in [
+        ("#/schedules", "Schedules", lambda: stage.app.schedules.pause("nightly"), "paused"),
+        ("#/schedules/nightly", "nightly", lambda: stage.app.schedules.resume("nightly"), "▸ on"),
+        ("#/dead?by=error", "Dead letters", fail, "ValueError"),
+        ("#/limits/visit:user", "visit:user", wait, "1 task"),
+        ("#/roles", "Roles", lambda: roles.set("letters", ["slow"], force=True), "letters"),
+    ]:
+        async with page.expect_request(lambda request: "/events?" in request.url):
+            await stage.go(where, heading)
+        await page.wait_for_timeout(600)  # its first news
+        asked = watched(stage)
+        await change()
+        await stage.see(shown)
+        # another next time is no news of the times behind it: they are asked for, once
+        assert asked == (["schedules/nightly", "schedules/nightly/times"] if "nightly" in where else []), (
+            where
+        )
 
 
 async def test_the_stream_pauses_in_a_hidden_tab(stage: Stage) -> None:

@@ -6,22 +6,14 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from pydantic_core import to_json
-
 from jobbers.api.live.hub import Reader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Update
-from jobbers.api.run_views import RunPage, RunView
-from jobbers.api.system_views import QueueList, QueueView, StatsView, WorkerList, WorkerView
-from jobbers.api.task_views import TaskPageView, TaskSummary, TaskView, View
+from jobbers.api.live.views import EVERY, dumped, view_of
+from jobbers.api.run_views import RunView
 from jobbers.app import Jobbers
-from jobbers.core.status import Status
-from jobbers.core.task import TaskRecord
 from jobbers.store.feed import Batch, FeedStore, Position, read_position, write_position
 
-LARGE = 64 * 1024
-"""A task of more bytes than this is told of in short, without arguments and errors."""
-RECENT_MINUTES = 2
 CATCH_UP = 4
 """How many reads in a row the ended tasks may take when they come fast."""
 
@@ -44,11 +36,11 @@ class ViewReader:
         self._app = app
         self._topic = topic
         self._last: Update | None = None
-        self.every = {"workers": 2.0, "tasks": 1.0, "runs": 1.0}.get(topic.kind, 0.5)
+        self.every = EVERY.get(topic.kind, 0.5)
 
     async def read(self, topics: Collection[Topic]) -> Sequence[Update]:  # noqa: ARG002 - it has but one
         """See :class:`Reader`."""
-        data = await self._view()
+        data = await view_of(self._app, self._topic)
         if self._last is not None and _still(data) == _still(self._last.data):
             return ()
         self._last = Update(self._topic, self._topic.kind, data)
@@ -57,33 +49,6 @@ class ViewReader:
     def now(self, topic: Topic) -> Update | None:  # noqa: ARG002 - it has but one
         """See :class:`Reader`."""
         return self._last
-
-    async def _view(self) -> dict[str, Any]:
-        inspector = await self._app.inspector()
-        topic = self._topic
-        match topic.kind:
-            case "queues":
-                return _dumped(
-                    QueueList(queues=[QueueView.model_validate(it) for it in await inspector.queues()])
-                )
-            case "workers":
-                return _dumped(
-                    WorkerList(workers=[WorkerView.model_validate(it) for it in await inspector.workers()])
-                )
-            case "tasks":
-                page = await inspector.tasks(
-                    Status(topic.name), type=topic.type, queue=topic.queue, limit=topic.limit
-                )
-                return _dumped(
-                    TaskPageView(tasks=[TaskSummary.of(it) for it in page.tasks], cursor=page.cursor)
-                )
-            case "runs":
-                return _dumped(RunPage.of(await inspector.runs(dag=topic.dag, limit=topic.limit)))
-            case "task":
-                return _task(await inspector.task(topic.name), self._app.settings.trace_url)
-            case _:
-                counts, counted = await asyncio.gather(inspector.counts(), inspector.stats(RECENT_MINUTES))
-                return _dumped(StatsView.of(await inspector.store.inspect.now_ms(), counts, counted))
 
 
 class RunReader:
@@ -100,7 +65,7 @@ class RunReader:
 
     async def read(self, topics: Collection[Topic]) -> Sequence[Update]:  # noqa: ARG002 - it has but one
         """See :class:`Reader`."""
-        data = _dumped(await RunView.of(self._app.run(self._topic.name)))
+        data = dumped(await RunView.of(self._app.run(self._topic.name)))
         nodes = {node["name"]: node for node in data.pop("nodes")}
         moved = {name: node for name, node in nodes.items() if self._nodes.get(name) != node}
         first = self._data is None
@@ -185,17 +150,6 @@ async def _told(feed: FeedStore, batch: Batch, topics: Collection[Topic]) -> lis
         )
         for topic in topics
     ]
-
-
-def _task(record: TaskRecord, trace_url: str) -> dict[str, Any]:
-    data = _dumped(TaskView.of(record, trace_url))
-    if len(to_json(data)) <= LARGE:
-        return data | {"large": False}
-    return _dumped(TaskSummary.of(record)) | {"large": True}
-
-
-def _dumped(view: View) -> dict[str, Any]:
-    return view.model_dump(mode="json")
 
 
 def _still(data: Any) -> Any:

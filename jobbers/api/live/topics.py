@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 from urllib.parse import parse_qsl
 
 from jobbers.core.ids import check_id
@@ -15,28 +15,29 @@ MAX_TOPICS = 16
 LONGEST = 400
 SHOWN = 50
 
-Kind = Literal["stats", "queues", "workers", "tasks", "task", "run", "runs", "ended"]
-_PLAIN: dict[str, Kind] = {
-    "stats": "stats",
-    "queues": "queues",
-    "workers": "workers",
-    "runs": "runs",
-    "ended": "ended",
-}
-_NAMED: dict[str, Kind] = {"tasks": "tasks", "task": "task", "run": "run"}
+Kind = Literal[
+    "advice", "breakers", "ended", "groups", "limit", "limits", "queues", "roles", "run", "runs", "schedule",
+    "schedules", "stats", "task", "tasks", "why", "workers",
+]  # fmt: skip
+_NAMED: frozenset[Kind] = frozenset({"tasks", "task", "why", "run", "limit", "schedule"})
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _FILTERS: dict[str, frozenset[str]] = {
     "tasks": frozenset({"type", "queue", "limit"}),
     "ended": frozenset({"type", "queue"}),
     "runs": frozenset({"dag"}),
+    "groups": frozenset({"type", "queue", "limit"}),
+    "schedules": frozenset({"limit"}),
 }
 KNOWN = (
-    "stats, queues, workers, runs[?dag=…], ended[?type=…&queue=…], tasks:<status>[?type=…&queue=…&limit=…], "
-    "task:<id>, run:<id>"
+    "stats, queues, advice, workers, roles, limits, limit:<name>, breakers, schedules[?limit=…], schedule:<name>, "
+    "runs[?dag=…], run:<id>, ended[?type=…&queue=…], groups[?type=…&queue=…&limit=…], "
+    "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>"
 )
 
 
 class Topic(NamedTuple):
-    """Something to listen to. ``name`` is a status of ``tasks``, and the id of a ``task`` or ``run``."""
+    """Something to listen to. ``name`` is a status of ``tasks``, the id of a ``task``, ``why`` or ``run``, or the name of a
+    ``limit`` or ``schedule``."""
 
     text: str
     kind: Kind
@@ -59,16 +60,18 @@ def read_topic(text: str) -> Topic:
     """One topic. Raises :class:`InvalidInput`, :class:`InvalidId`."""
     head, _, query = text.partition("?")
     word, colon, name = head.partition(":")
-    kind = _NAMED.get(word) if colon else _PLAIN.get(word)
-    if kind is None or len(text) > LONGEST:
+    kind = _KINDS.get(word)
+    if kind is None or bool(colon) is not (kind in _NAMED) or len(text) > LONGEST:
         raise InvalidInput(f"there is no topic {text[:80]!r}: it is one of {KNOWN}")
     filters = _filters(text, kind, query)
     match kind:
-        case "task" | "run":
+        case "task" | "run" | "why":
             try:
                 name = check_id(name)
             except InvalidId as error:
                 raise InvalidId(f"topic {text[:80]!r}: {error}") from None
+        case "limit" | "schedule" if not name:
+            raise InvalidInput(f"topic {text[:80]!r}: the name of the {kind} is missing")
         case "tasks" if name not in set(Status):
             raise InvalidInput(f"topic {text[:80]!r}: there is no status {name[:40]!r}")
         case _:

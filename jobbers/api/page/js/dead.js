@@ -9,7 +9,7 @@ import { Filters, List, usePages } from "./tasks.js";
 import { Button, Card, Empty, Heading, Table, Text, Time, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
-const SELDOM = 5000;
+const GROUPS = 100;
 const WAYS = [["", "One by one"], ["error", "By error"]];
 
 function Error({ group }) {
@@ -17,8 +17,15 @@ function Error({ group }) {
     <span class="faint"><${Text}>${group.where || "place unknown"}<//> · <a href=${link("tasks", group.newest)}>the newest one</a></span></div>`;
 }
 
+/** The topic of the groups, as long as the filter is not too long for one. */
+function groupsTopic(type, queue) {
+  const given = Object.entries({ type, queue }).filter(([, value]) => value);
+  const topic = `groups?${new URLSearchParams([...given, ["limit", GROUPS]])}`;
+  return topic.length < 300 ? topic : null;
+}
+
 function Groups({ type, queue }) {
-  const { data, error, refresh } = useWatch(`groups ${type} ${queue}`, (signal) => get("dead-letters/groups", { type, queue }, signal), { every: SELDOM });
+  const { data, error, refresh } = useWatch(`groups ${type} ${queue}`, (signal) => get("dead-letters/groups", { type, queue, limit: GROUPS }, signal), { topic: groupsTopic(type, queue) });
   if (!data) return html`<${Waiting} error=${error} />`;
   if (!data.groups.length) {
     return type || queue

@@ -6,7 +6,7 @@ import { Field, read } from "./form.js";
 import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Waiting, attempt } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { topicNamed, useWatch } from "./watch.js";
 
 const at = (name) => `limits/${encodeURIComponent(name)}`;
 
@@ -67,7 +67,7 @@ function Uses({ limit, uses }) {
 }
 
 function One({ name }) {
-  const { data, error, refresh } = useWatch(`limit ${name}`, (signal) => get(at(name), {}, signal));
+  const { data, error, refresh } = useWatch(`limit ${name}`, (signal) => get(at(name), {}, signal), { topic: topicNamed("limit", name) });
   const crumbs = html`<p class="crumbs"><a href="#/limits">Limits</a></p>`;
   if (!data) {
     return html`${crumbs}<${Heading}>Limit<//>${[404, 422].includes(error?.status)
@@ -104,7 +104,7 @@ function List({ limits, refresh }) {
 }
 
 function All() {
-  const { data, error, refresh } = useWatch("limits", (signal) => get("limits", {}, signal));
+  const { data, error, refresh } = useWatch("limits", (signal) => get("limits", {}, signal), { topic: "limits" });
   return html`<${Heading}>Limits<//>
     <p class="lead">How many may run at a time, and how many may start in a time. Choose one to see who holds it and who waits, and to change it.</p>
     <${Card} flush>${data ? html`<${List} limits=${data.limits} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;

@@ -177,13 +177,13 @@ function Served({ queues, roles, workers }) {
 }
 
 export function Roles() {
-  const { data, error, refresh } = useWatch("roles", async (signal) => {
-    const [{ roles, unserved }, { queues }, { workers }] = await Promise.all(["roles", "queues", "workers"].map((path) => get(path, {}, signal)));
-    return { roles, unserved, queues, workers: workers.filter((one) => one.silent_seconds < SILENT && one.facts.stopping !== "1") };
-  });
+  const [of, inQueues, there] = ["roles", "queues", "workers"].map((path) => useWatch(path, (signal) => get(path, {}, signal), { topic: path }));
   const lead = html`<p class="lead">Who serves which queues. Change it here, or drag a queue onto a role and save; running workers follow within a second.</p>`;
-  if (!data) return html`<${Heading}>Roles<//>${lead}<${Card}><${Waiting} error=${error} /><//>`;
-  const { roles, unserved, queues, workers } = data;
+  if (!of.data || !inQueues.data || !there.data) return html`<${Heading}>Roles<//>${lead}<${Card}><${Waiting} error=${of.error ?? inQueues.error ?? there.error} /><//>`;
+  const { roles, unserved } = of.data;
+  const { queues } = inQueues.data;
+  const workers = there.data.workers.filter((one) => one.silent_seconds < SILENT && one.facts.stopping !== "1");
+  const { refresh } = of;
   const without = new Set(unserved.map((one) => one.queue));
   const known = [...new Set([...queues.map((one) => one.name), ...workers.flatMap(queuesOf), ...roles.flatMap((role) => Object.keys(role.queues)), ...without])].sort();
   return html`<${Heading}>Roles<//>${lead}

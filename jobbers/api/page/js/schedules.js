@@ -6,9 +6,8 @@ import { Field, read } from "./form.js";
 import { go, link, route } from "./route.js";
 import { duration, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt, tell } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { ASK, topicNamed, useWatch } from "./watch.js";
 
-const SELDOM = 5000;
 const ROWS = 100;
 const at = (name) => `schedules/${encodeURIComponent(name)}`;
 const home = (one) => (one.kind === "dag" ? link("dags", one.target) : link("types", one.target));
@@ -166,6 +165,9 @@ function Actions({ one, refresh }) {
   return html`<div class="row wrap"><${Button} onPress=${run}>Run now<//><${Button} onPress=${() => pause(one)}>${one.paused ? "Resume" : "Pause"}<//><a class="button" href=${link("schedules", one.name, { edit: 1 })}>Edit</a><${Button} onPress=${drop}>Delete…<//></div>`;
 }
 
+/** News of a schedule. When it goes on at another time, those that follow are asked for. */
+const moved = ({ one, times }, news) => (news.next === one.next && news.timing === one.timing ? { one: news, times } : ASK);
+
 function One({ name, edit }) {
   const { data, error, refresh } = useWatch(
     `schedule ${name}`,
@@ -173,7 +175,7 @@ function One({ name, edit }) {
       const [one, times] = await Promise.all([get(at(name), {}, signal), get(`${at(name)}/times`, {}, signal)]);
       return { one, times: times.times };
     },
-    { every: SELDOM },
+    { topic: topicNamed("schedule", name), merge: moved },
   );
   if (!data) {
     return html`<${Heading}>Schedule<//>${[404, 422].includes(error?.status)
@@ -210,7 +212,7 @@ function One({ name, edit }) {
 function All() {
   const [trail, setTrail] = useState([""]);
   const after = trail.at(-1);
-  const { data, error, refresh } = useWatch(`schedules ${after}`, (signal) => get("schedules", { after, limit: ROWS }, signal), { every: SELDOM });
+  const { data, error, refresh } = useWatch(`schedules ${after}`, (signal) => get("schedules", { after, limit: ROWS }, signal), { topic: after ? null : `schedules?limit=${ROWS}` });
   const full = data?.schedules.length === ROWS;
   return html`<div class="row wrap title"><${Heading}>Schedules<//><span class="push"></span><a class="button" href="#/schedules?new=1">New schedule</a></div>
     <p class="lead">What is started again and again, by a cron line or an interval. Any worker of the app does it.</p>

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { listen } from "./live.js";
 
 const EVERY = 2000;
+const DOUBTED = 1000; // news that come this soon after a change may have been read before it
 
 /** What `merge` returns when the news are not enough, and all is to be asked for again. */
 export const ASK = Symbol("ask");
@@ -11,12 +12,16 @@ export const ASK = Symbol("ask");
 /** The topic of one task or run: none for what can be no id. */
 export const topicOf = (kind, id) => (/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i.test(id) ? `${kind}:${id}` : null);
 
+/** The topic of something that has a name: none for names that would have to be written otherwise there. */
+export const topicNamed = (kind, name) => (/^[\w.:-]{1,200}$/.test(name) ? `${kind}:${name}` : null);
+
 const replaced = (before, news) => news;
 
 /**
  * What `fetcher(signal)` returns. With a `topic` the event stream tells when it has changed: `merge(data, news)` puts the
  * news in. Without one, and while the stream is down, it is asked for every two seconds as long as the tab is visible.
- * `key` says what is asked: another key forgets the old answer.
+ * `key` says what is asked: another key forgets the old answer. `refresh()` is for after a change: what was read before it
+ * is not believed.
  */
 export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = replaced } = {}) {
   const [state, setState] = useState({ key, data: null, error: null });
@@ -30,6 +35,7 @@ export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = re
     let live = false;
     let current = null;
     let heard = [];
+    let doubted = 0;
     const show = (data) => {
       current = data;
       setState({ key, data, error: null });
@@ -56,6 +62,10 @@ export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = re
     const news = (said) => {
       live = true;
       clearTimeout(timer);
+      if (performance.now() < doubted) {
+        timer = setTimeout(once, DOUBTED);
+        return;
+      }
       if (under_way) heard.push(said);
       const data = put(current, said);
       if (data === ASK) once();
@@ -73,7 +83,11 @@ export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = re
       if (document.hidden) clearTimeout(timer);
       else once();
     };
-    kick.current = once;
+    kick.current = async () => {
+      doubted = Infinity;
+      await once();
+      doubted = performance.now() + DOUBTED;
+    };
     document.addEventListener("visibilitychange", seen);
     once();
     const ends = topic ? listen(topic, { news, down }) : () => {};

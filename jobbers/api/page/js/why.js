@@ -4,7 +4,7 @@ import { html } from "../vendor/vendor.js";
 import { get } from "./api.js";
 import { link } from "./route.js";
 import { Card, TaskLink, Text, Waiting } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { topicOf, useWatch } from "./watch.js";
 
 const SHOWN = 10;
 const WAITS = ["blocked", "scheduled", "queued"];
@@ -23,13 +23,13 @@ function Reason({ reason }) {
     )}</ul>`}`;
 }
 
-/** For a task that waits: what holds it up, and what would next. Asked again every two seconds. */
+/** For a task that waits: what holds it up, and what would next. Kept fresh. */
 export function Why({ task }) {
   return WAITS.includes(task.status) ? html`<${Answer} id=${task.id} />` : null;
 }
 
 function Answer({ id }) {
-  const { data, error } = useWatch(`why ${id}`, (signal) => get(`tasks/${encodeURIComponent(id)}/why`, {}, signal));
+  const { data, error } = useWatch(`why ${id}`, (signal) => get(`tasks/${encodeURIComponent(id)}/why`, {}, signal), { topic: topicOf("why", id) });
   if (!data) return html`<${Card} title="Why is it waiting?"><${Waiting} error=${error} /><//>`;
   return html`<${Card} title="Why is it waiting?">
     <div class="why-first"><${Reason} reason=${data.primary} /></div>
