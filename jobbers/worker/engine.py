@@ -82,6 +82,7 @@ class Engine:
         kept = kept_types(settings.keep_logs)
         self._logs = kept and TaskLogs(
             store.logs,
+            worker,
             kept,
             lambda: {it.claimed.id for it in running},
             max(settings.retention_ms, settings.failed_retention_ms),

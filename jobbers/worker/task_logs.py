@@ -22,13 +22,19 @@ SETTLING_ROUNDS = 60
 
 class TaskLogs(logging.Handler):
     """A handler for the root logger. ``kept`` says for which task types lines are kept; lines are those that the loggers
-    let pass, from tasks on the loop and in threads."""
+    let pass, from tasks on the loop and in threads, of this ``worker``: a process may have several."""
 
     def __init__(
-        self, store: LogStore, kept: Callable[[str], bool], runs: Callable[[], set[str]], ttl_ms: int
+        self,
+        store: LogStore,
+        worker: str,
+        kept: Callable[[str], bool],
+        runs: Callable[[], set[str]],
+        ttl_ms: int,
     ) -> None:
         super().__init__()
         self._store = store
+        self._worker = worker
         self._kept = kept
         self._runs = runs
         self._ttl_ms = ttl_ms
@@ -40,7 +46,7 @@ class TaskLogs(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See logging. Called with the handler's lock held, on any thread."""
         task = running_task.get()
-        if task is None or not self._kept(task.type):
+        if task is None or task.worker != self._worker or not self._kept(task.type):
             return
         if self._waiting >= MOST_WAITING:
             self._dropped += 1

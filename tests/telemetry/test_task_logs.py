@@ -120,12 +120,26 @@ async def test_there_is_a_bound(
     assert len(calls) <= 3, "not a call a line"
 
 
+async def test_two_workers_in_one_process_keep_a_line_once(keeping: Jobbers, worker: StartWorker) -> None:
+    @keeping.task
+    async def talk() -> None:
+        log.warning("said once")
+
+    async with worker(keeping), worker(keeping):
+        handle = await talk.submit()
+        await handle.result(20)
+        async with asyncio.timeout(20):
+            while not await messages(keeping, handle.id):
+                await asyncio.sleep(0.1)
+    assert await messages(keeping, handle.id) == ["said once"]
+
+
 async def test_what_comes_too_fast_is_dropped(
     monkeypatch: pytest.MonkeyPatch, keeping: Jobbers, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(task_logs, "MOST_WAITING", 3)
     store = (await keeping.client()).store.logs
-    handler = TaskLogs(store, lambda _: True, set, 60_000)
+    handler = TaskLogs(store, "w", lambda _: True, set, 60_000)
     record = logging.LogRecord("shop", logging.INFO, "f", 1, "hello", None, None)
     handler.emit(record)
     assert handler._lines == {}, "outside of tasks nothing is kept"
