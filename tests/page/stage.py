@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -60,12 +60,23 @@ def make_app(url: str, namespace: str) -> tuple[Jobbers, asyncio.Event]:
     return app, gate
 
 
+MakeApp = Callable[[str, str], tuple[Jobbers, asyncio.Event]]
+
+
 class Stage:
     """``async with Stage(...)``: all of it runs; ``complaints`` collects what the browser complained of."""
 
-    def __init__(self, browser: Browser, url: str, namespace: str) -> None:
-        self.app, self.gate = make_app(url, namespace)
-        self._make_service = lambda: make_app(url, namespace)[0]  # the API closes its app when it ends
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        namespace: str,
+        make: MakeApp = make_app,
+        workers: Sequence[Mapping[str, Any]] = ({"queues": ["sums", "slow", "default"]},),
+    ) -> None:
+        self.app, self.gate = make(url, namespace)
+        self._make_service = lambda: make(url, namespace)[0]  # the API closes its app when it ends
+        self._workers = workers
         self.complaints: list[str] = []
         self._browser = browser
         self._stack = AsyncExitStack()
@@ -78,7 +89,8 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.app)
-        await self._stack.enter_async_context(running_worker(self.app, queues=["sums", "slow", "default"]))
+        for options in self._workers:
+            await self._stack.enter_async_context(running_worker(self.app, **options))
         await self.start_api()
         self._stack.push_async_callback(self.stop_api)
         return self

@@ -16,10 +16,10 @@ LONGEST = 400
 SHOWN = 50
 
 Kind = Literal[
-    "advice", "breakers", "ended", "groups", "limit", "limits", "queues", "roles", "run", "runs", "schedule",
-    "schedules", "stats", "task", "tasks", "why", "workers",
+    "advice", "breakers", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "run", "runs",
+    "schedule", "schedules", "statistics", "stats", "task", "tasks", "why", "workers",
 ]  # fmt: skip
-_NAMED: frozenset[Kind] = frozenset({"tasks", "task", "why", "run", "limit", "schedule"})
+_NAMED: frozenset[Kind] = frozenset({"tasks", "task", "why", "logs", "run", "limit", "schedule"})
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _FILTERS: dict[str, frozenset[str]] = {
     "tasks": frozenset({"type", "queue", "limit"}),
@@ -29,15 +29,16 @@ _FILTERS: dict[str, frozenset[str]] = {
     "schedules": frozenset({"limit"}),
 }
 KNOWN = (
-    "stats, queues, advice, workers, roles, limits, limit:<name>, breakers, schedules[?limit=…], schedule:<name>, "
-    "runs[?dag=…], run:<id>, ended[?type=…&queue=…], groups[?type=…&queue=…&limit=…], "
-    "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>"
+    "stats, statistics, queues, advice, workers, roles, limits, limit:<name>, breakers, "
+    "schedules[?limit=…], schedule:<name>, runs[?dag=…], run:<id>, ended[?type=…&queue=…], "
+    "groups[?type=…&queue=…&limit=…], "
+    "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>, logs:<id>"
 )
 
 
 class Topic(NamedTuple):
-    """Something to listen to. ``name`` is a status of ``tasks``, the id of a ``task``, ``why`` or ``run``, or the name of a
-    ``limit`` or ``schedule``."""
+    """Something to listen to. ``name`` is a status of ``tasks``, the id of a ``task`` (also for ``why`` and ``logs``) or
+    ``run``, or the name of a ``limit`` or ``schedule``."""
 
     text: str
     kind: Kind
@@ -65,7 +66,7 @@ def read_topic(text: str) -> Topic:
         raise InvalidInput(f"there is no topic {text[:80]!r}: it is one of {KNOWN}")
     filters = _filters(text, kind, query)
     match kind:
-        case "task" | "run" | "why":
+        case "task" | "run" | "why" | "logs":
             try:
                 name = check_id(name)
             except InvalidId as error:

@@ -15,14 +15,15 @@ from jobbers.api.live.topics import Kind, Topic
 from jobbers.api.role_views import RoleList
 from jobbers.api.run_views import RunPage
 from jobbers.api.schedule_views import ScheduleList, ScheduleView
-from jobbers.api.statistics_views import AdviceList
+from jobbers.api.statistics_views import AdviceList, StatisticsView
 from jobbers.api.system_views import QueueList, QueueView, StatsView, WorkerList, WorkerView
-from jobbers.api.task_views import TaskPageView, TaskSummary, TaskView, View
+from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
 from jobbers.app import Jobbers
 from jobbers.bulk import dead_groups
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
+from jobbers.store.logs import MOST_LINES
 
 LARGE = 64 * 1024
 """A task of more bytes than this is told of in short, without arguments and errors."""
@@ -35,6 +36,7 @@ EVERY: dict[Kind, float] = {
     "tasks": 1.0,
     "runs": 1.0,
     "why": 2.0,
+    "logs": 1.0,
     "limits": 1.0,
     "limit": 1.0,
     "breakers": 1.0,
@@ -43,6 +45,7 @@ EVERY: dict[Kind, float] = {
     "schedule": 2.0,
     "groups": 5.0,
     "advice": 5.0,
+    "statistics": 15.0,
 }
 """Seconds between two reads, where they are not half a second."""
 
@@ -63,6 +66,10 @@ async def _stats(app: Jobbers, _: Topic) -> dict[str, Any]:
     return dumped(StatsView.of(await inspector.store.inspect.now_ms(), counts, counted))
 
 
+async def _statistics(app: Jobbers, _: Topic) -> dict[str, Any]:
+    return dumped(StatisticsView.of(await (await app.inspector()).statistics(60), 1))
+
+
 async def _tasks(app: Jobbers, topic: Topic) -> dict[str, Any]:
     page = await (await app.inspector()).tasks(
         Status(topic.name), type=topic.type, queue=topic.queue, limit=topic.limit
@@ -72,6 +79,11 @@ async def _tasks(app: Jobbers, topic: Topic) -> dict[str, Any]:
 
 async def _task(app: Jobbers, topic: Topic) -> dict[str, Any]:
     return _short_if_large(await (await app.inspector()).task(topic.name), app.settings.trace_url)
+
+
+async def _logs(app: Jobbers, topic: Topic) -> dict[str, Any]:
+    lines = await (await app.inspector()).logs(topic.name, MOST_LINES)
+    return dumped(LogsView(id=topic.name, lines=[LogLineView.model_validate(line) for line in lines]))
 
 
 async def _why(app: Jobbers, topic: Topic) -> dict[str, Any]:
@@ -127,12 +139,14 @@ _VIEWS: dict[Kind, Callable[[Jobbers, Topic], Awaitable[dict[str, Any]]]] = {
     "breakers": _breakers,
     "groups": _groups,
     "limit": _limit,
+    "logs": _logs,
     "limits": _limits,
     "queues": _queues,
     "roles": _roles,
     "runs": _runs,
     "schedule": _schedule,
     "schedules": _schedules,
+    "statistics": _statistics,
     "stats": _stats,
     "task": _task,
     "tasks": _tasks,

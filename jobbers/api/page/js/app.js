@@ -4,15 +4,12 @@ import { html, render, signal, useEffect, useRef, useState } from "../vendor/ven
 import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
-import { Dags } from "./dags.js";
 import { Lazy } from "./lazy.js";
 import { Login, Logout, me } from "./login.js";
 import { DeadLetters } from "./dead.js";
-import { Schedules } from "./schedules.js";
 import { Tasks } from "./tasks.js";
 import { Overview } from "./overview.js";
 import { Queues } from "./queues.js";
-import { Run, Runs } from "./runs.js";
 import { Task } from "./task.js";
 import { TaskTypes } from "./types.js";
 import { Workers } from "./workers.js";
@@ -35,15 +32,17 @@ const PAGES = [
   ["keys", "Keys", "admin"],
 ];
 
+const loadRuns = () => import("./runs.js");
+
 function view({ page, name }) {
   switch (page) {
     case "": return html`<${Overview} />`;
     case "queues": return html`<${Queues} name=${name} />`;
     case "tasks": return name === null ? html`<${Tasks} />` : html`<${Task} key=${name} id=${name} />`;
     case "dead": return html`<${DeadLetters} />`;
-    case "runs": return name === null ? html`<${Runs} />` : html`<${Run} key=${name} id=${name} />`;
-    case "dags": return html`<${Dags} name=${name} />`;
-    case "schedules": return html`<${Schedules} name=${name} />`;
+    case "runs": return name === null ? html`<${Lazy} title="Runs" view="Runs" load=${loadRuns} />` : html`<${Lazy} key=${name} title="Run" view="Run" load=${loadRuns} id=${name} />`;
+    case "dags": return html`<${Lazy} title="DAGs" view="Dags" load=${() => import("./dags.js")} name=${name} />`;
+    case "schedules": return html`<${Lazy} title="Schedules" view="Schedules" load=${() => import("./schedules.js")} name=${name} />`;
     case "types": return html`<${TaskTypes} name=${name} />`;
     case "workers": return html`<${Workers} />`;
     case "roles": return html`<${Lazy} title="Roles" view="Roles" load=${() => import("./roles.js")} />`;

@@ -8,6 +8,8 @@ import { Shape } from "./ui.js";
 /** Above so many nodes, those of one type that stand equally far from the start are drawn as one. */
 export const MOST = 300;
 const BOX = { width: 176, height: 42, across: 56, down: 14 };
+const BEND = 0.45; // of the height of a node
+const MOST_BENDS = 1500;
 const ORDER = ["running", "failed", "queued", "scheduled", "blocked", "cancelled", "skipped", "succeeded", null];
 
 /** How far each node is from the start, by name: the longest way. Whom it waits for may be missing. */
@@ -53,40 +55,71 @@ export function grouped(nodes) {
   }));
 }
 
-/** Where each node lies: {places: Map(name → {x, y, node}), width, height}. Neighbours are moved near each other. */
-export function layout(nodes) {
-  const depth = depths(nodes);
-  const layers = [];
-  for (const node of nodes) (layers[depth.get(node.name)] ??= []).push(node);
+/** Nodes with a bend in each layer that an edge passes, so that it goes around the nodes there: {name, after, bend}. */
+function withBends(nodes, depth) {
+  const known = new Set(nodes.map((node) => node.name));
+  const passed = nodes.reduce((sum, node) => sum + node.after.reduce((total, parent) => total + (known.has(parent) ? Math.max(0, depth.get(node.name) - depth.get(parent) - 1) : 0), 0), 0);
+  const few = passed <= MOST_BENDS;
+  const bends = [];
+  const routed = nodes.map((node) => ({
+    node,
+    name: node.name,
+    after: node.after.filter((parent) => known.has(parent)).map((parent) => {
+      let last = parent;
+      for (let layer = depth.get(parent) + 1; few && layer < depth.get(node.name); layer += 1) {
+        const name = JSON.stringify([parent, node.name, layer]);
+        depth.set(name, layer);
+        bends.push({ name, after: [last], bend: true });
+        last = name;
+      }
+      return last;
+    }),
+  }));
+  return [...routed, ...bends];
+}
+
+/** Put neighbours near each other: a row for each name, in `layers`, which it sorts. */
+function arrange(layers, all) {
   const rows = new Map();
-  const place = (layer) => layer.forEach((node, index) => rows.set(node.name, index - (layer.length - 1) / 2));
-  layers.forEach(place);
-  const followers = new Map(nodes.map((node) => [node.name, []]));
-  for (const node of nodes) for (const parent of node.after) followers.get(parent)?.push(node.name);
-  const middle = (names, fallback) => {
-    const known = names.filter((name) => rows.has(name));
-    return known.length ? known.reduce((total, name) => total + rows.get(name), 0) / known.length : fallback;
+  const tall = (one) => (one.bend ? BEND : 1);
+  const place = (layer) => {
+    let at = -layer.reduce((sum, one) => sum + tall(one), 0) / 2;
+    for (const one of layer) {
+      rows.set(one.name, at + tall(one) / 2);
+      at += tall(one);
+    }
   };
+  layers.forEach(place);
+  const followers = new Map(all.map((one) => [one.name, []]));
+  for (const one of all) for (const parent of one.after) followers.get(parent).push(one.name);
+  const middle = (names, fallback) => (names.length ? names.reduce((total, name) => total + rows.get(name), 0) / names.length : fallback);
   for (let sweep = 0; sweep < 6; sweep += 1) {
     const forward = sweep % 2 === 0;
     for (const layer of forward ? layers : [...layers].reverse()) {
-      const wanted = new Map(layer.map((node) => [node, middle(forward ? node.after : followers.get(node.name), rows.get(node.name))]));
+      const wanted = new Map(layer.map((one) => [one, middle(forward ? one.after : followers.get(one.name), rows.get(one.name))]));
       layer.sort((a, b) => wanted.get(a) - wanted.get(b));
       place(layer);
     }
   }
-  const tallest = Math.max(1, ...layers.map((layer) => layer.length));
+  return rows;
+}
+
+/** Where each node and bend lies: {places: Map(name → {x, y, node, after}), width, height}; a bend has no node. */
+export function layout(nodes) {
+  const depth = depths(nodes);
+  const all = withBends(nodes, depth);
+  const layers = [];
+  for (const one of all) (layers[depth.get(one.name)] ??= []).push(one);
+  const rows = arrange(layers, all);
+  const half = Math.max(0.5, ...layers.map((layer) => layer.reduce((sum, one) => sum + (one.bend ? BEND : 1), 0) / 2));
+  const step = BOX.height + BOX.down;
   const places = new Map();
   layers.forEach((layer, index) =>
-    layer.forEach((node) =>
-      places.set(node.name, {
-        node,
-        x: 8 + index * (BOX.width + BOX.across),
-        y: 8 + (rows.get(node.name) + (tallest - 1) / 2) * (BOX.height + BOX.down),
-      }),
+    layer.forEach(({ name, node = null, after }) =>
+      places.set(name, { name, node, after, x: 8 + index * (BOX.width + BOX.across), y: 8 + (rows.get(name) + half) * step - step / 2 }),
     ),
   );
-  return { places, width: 16 + layers.length * (BOX.width + BOX.across) - BOX.across, height: 16 + tallest * (BOX.height + BOX.down) - BOX.down };
+  return { places, width: 16 + layers.length * (BOX.width + BOX.across) - BOX.across, height: 16 + 2 * half * step - BOX.down };
 }
 
 const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -98,11 +131,25 @@ function second(node) {
   return node.type;
 }
 
-function Edge({ from, to }) {
-  const start = { x: from.x + BOX.width, y: from.y + BOX.height / 2 };
-  const end = { x: to.x - 5, y: to.y + BOX.height / 2 };
-  const bend = Math.max(24, (end.x - start.x) / 2);
-  return html`<path class=${`edge is-${from.node.status ?? "none"}`} d=${`M${start.x} ${start.y}C${start.x + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}`} marker-end="url(#arrow)" />`;
+/** An edge from a node to a node: `way` lists both, and the bends between them. */
+function Edge({ way }) {
+  const middle = (place) => place.y + BOX.height / 2;
+  const parts = way.slice(1).map((to, index) => {
+    const from = way[index];
+    const last = index === way.length - 2;
+    const x = from.x + BOX.width;
+    const end = to.x - (last ? 5 : 0);
+    const bend = Math.max(24, (end - x) / 2);
+    return `C${x + bend} ${middle(from)} ${end - bend} ${middle(to)} ${end} ${middle(to)}${last ? "" : `H${to.x + BOX.width}`}`;
+  });
+  const [from] = way;
+  return html`<path class=${`edge is-${from.node.status ?? "none"}`} d=${`M${from.x + BOX.width} ${middle(from)}${parts.join("")}`} marker-end="url(#arrow)" />`;
+}
+
+/** The ways of all edges. */
+function ways(places) {
+  const back = (place) => (place.node ? [place] : [...back(places.get(place.after[0])), place]);
+  return [...places.values()].filter((place) => place.node).flatMap((place) => place.after.map((name) => [...back(places.get(name)), place]));
 }
 
 function Box({ place }) {
@@ -128,7 +175,7 @@ export function Graph({ nodes, label }) {
     <div class="scroll graph" tabindex="0" role="region" aria-label=${`${shown(label)}; the table below says the same`}>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
       <defs><marker id="arrow" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0 6 3 0 6Z" /></marker></defs>
-      ${drawn.flatMap((node) => node.after.filter((parent) => places.has(parent)).map((parent) => html`<${Edge} key=${`${parent} ${node.name}`} from=${places.get(parent)} to=${places.get(node.name)} />`))}
-      ${[...places.values()].map((place) => html`<${Box} key=${place.node.name} place=${place} />`)}
+      ${ways(places).map((way) => html`<${Edge} key=${JSON.stringify([way[0].name, way.at(-1).name])} way=${way} />`)}
+      ${[...places.values()].filter((place) => place.node).map((place) => html`<${Box} key=${place.name} place=${place} />`)}
     </svg></div>`;
 }

@@ -3,7 +3,10 @@
 import { html, useState } from "../vendor/vendor.js";
 import { get, post, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
+import { Needs, useAdvice } from "./advice.js";
+import { Chart, Legend, banded } from "./chart.js";
 import { link } from "./route.js";
+import { useStatistics } from "./statistics.js";
 import { duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, Text, Waiting, attempt } from "./ui.js";
 import { Pause, State } from "./queues.js";
@@ -71,10 +74,20 @@ function Purge({ queue, refresh }) {
   </form>`;
 }
 
+/** What became of its tasks within the last hour. */
+function Hour({ name }) {
+  const { data, error } = useStatistics();
+  if (!data) return html`<${Card} title="Last hour"><${Waiting} error=${error} /><//>`;
+  const minutes = (data.queues.find((one) => one.name === name)?.history ?? []).slice(-60).map((one) => ({ at: new Date(one.start).getTime(), bands: banded(one.outcomes) }));
+  return html`<${Card} title="Last hour" note="what became of its executions, by minute" actions=${html`<${Legend} />`}>
+    ${minutes.length ? html`<${Chart} minutes=${minutes} />` : html`<${Empty} title="Nothing of it has run within the last hour.">Submit a task of one of its types under <a href="#/types">Task types</a>.<//>`}<//>`;
+}
+
 const NONE = { depth: 0, parked: 0, oldest_seconds: 0, paused: false, draining: false, by_priority: {}, max_length: null, when_full: null };
 
 export function Queue({ name }) {
   const { data, error, refresh } = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
+  const advice = useAdvice();
   const crumbs = html`<p class="crumbs"><a href="#/queues">Queues</a></p>`;
   if (!data) return html`${crumbs}<${Heading}><${Text}>${name}<//><//><${Waiting} error=${error} />`;
   const known = data.queues.find((one) => one.name === name);
@@ -88,6 +101,8 @@ export function Queue({ name }) {
       ["Max length", queue.max_length === null ? "any" : number(queue.max_length)],
       ["When full", queue.when_full],
     ]} /><//>
+    <${Card} title="What it needs" note="by the last minutes, so that tasks wait 5 s on average"><${Needs} one=${advice.get(name)} /><//>
+    <${Hour} name=${name} />
     <div class="columns">
       <div><${Card} title="Flow"><${Flow} queue=${queue} refresh=${refresh} /><//>
         <${Card} title="Purge"><${Purge} key=${name} queue=${queue} refresh=${refresh} /><//></div>

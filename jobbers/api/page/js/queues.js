@@ -2,6 +2,7 @@
 
 import { html } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
+import { Busy, Outlook, pace, useAdvice } from "./advice.js";
 import { link } from "./route.js";
 import { duration, number, shown } from "./text.js";
 import { Lazy } from "./lazy.js";
@@ -31,13 +32,16 @@ const Priorities = ({ depths }) => {
   return html`<ul class="chips">${used.reverse().map(([priority, depth]) => html`<li key=${priority} title=${`priority ${priority}`}><span class="faint">p${priority}</span> ${number(depth)}</li>`)}</ul>`;
 };
 
-export function QueueTable({ queues, refresh, brief = false }) {
+export function QueueTable({ queues, refresh, advice, brief = false }) {
   if (!queues.length) return html`<${Empty} title="No queue has ever held a task.">Submit one under <a href="#/types">Task types</a>, or with <code>jobbers submit</code>.<//>`;
   const columns = [
     { name: "Queue", grow: true },
     { name: "State" },
     { name: "Ready", end: true },
     { name: "Oldest", end: true },
+    { name: "Empty in", end: true, phone: false },
+    { name: "Tasks come", end: true, wide: true },
+    { name: "Slots kept busy", wide: true },
     { name: "Parked", end: true, wide: true },
     { name: "By priority", wide: true },
     { name: "Action", head: html`<span class="hidden">Action</span>`, end: true },
@@ -49,6 +53,9 @@ export function QueueTable({ queues, refresh, brief = false }) {
       html`<${State} queue=${queue} />`,
       html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}>${number(queue.depth)}</a>${queue.max_length !== null && html` <span class="faint">of ${number(queue.max_length)}</span>`}`,
       queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
+      html`<${Outlook} one=${advice.get(queue.name)} />`,
+      pace(advice.get(queue.name)?.arrival_rate ?? null),
+      html`<${Busy} one=${advice.get(queue.name)} />`,
       queue.parked ? html`<a href=${link("limits")} title="wait for a limit, a rate, a turn or a breaker">${number(queue.parked)}</a>` : html`<span class="faint">–</span>`,
       html`<${Priorities} depths=${queue.by_priority} />`,
       html`<${Pause} queue=${queue} refresh=${refresh} />`,
@@ -66,8 +73,9 @@ export function Queues({ name }) {
 
 function All() {
   const { data, error, refresh } = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
+  const advice = useAdvice();
   return html`<${Heading}>Queues<//>
     <p class="lead">A paused queue gives nothing out: what runs goes on, and what is submitted waits. Choose one to drain, purge or bound it.</p>
-    <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>
+    <${Card} flush>${data ? html`<${QueueTable} queues=${data.queues} refresh=${refresh} advice=${advice} />` : html`<${Waiting} error=${error} />`}<//>
     <${Lazy} view="Routes" load=${load} queues=${data?.queues.map((queue) => queue.name) ?? []} />`;
 }

@@ -3,6 +3,7 @@
 import { html, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { Again } from "./again.js";
+import { Logs } from "./logs.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
@@ -143,6 +144,7 @@ export function Task({ id }) {
       <${Card} title="Arguments">${none ? html`<p class="faint">It was given none.</p>` : html`<${Tree} value=${arguments_(task)} label="Arguments" />`}<//>
       <${Card} title="Result"><${Result} task=${task} result=${result} /><//>
     </div>
+    ${task.attempt > 0 && !isRun(task.type) && html`<${Logs} key=${task.id} id=${task.id} type=${task.type} />`}
     ${task.errors.length > 0 && html`<${Errors} errors=${task.errors} />`}
     <div class="columns">
       <${Card} title="What happened"><${Timeline} task=${task} /><//>

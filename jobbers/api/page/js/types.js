@@ -4,7 +4,8 @@ import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { Field, describe, read } from "./form.js";
 import { link } from "./route.js";
-import { duration, shown } from "./text.js";
+import { useStatistics } from "./statistics.js";
+import { duration, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Tree, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
@@ -113,6 +114,28 @@ function policyFacts({ policy }) {
   ];
 }
 
+const ended = (one, outcome) => one.outcomes[outcome] ?? 0;
+
+/** What became of the tasks of a type, in each of its queues. */
+function Hour({ type }) {
+  const { data, error } = useStatistics();
+  if (!data) return html`<${Card} title="Last hour"><${Waiting} error=${error} /><//>`;
+  const rows = data.types.filter((one) => one.type === type.name);
+  if (!rows.length) return html`<${Card} title="Last hour" flush><${Empty} title="None of its tasks has run within the last hour.">Submit one with the form.<//><//>`;
+  const columns = [{ name: "Queue", grow: true }, { name: "Succeeded", end: true }, { name: "Retried", end: true }, { name: "Failed", end: true }, { name: "Half ran", end: true }, { name: "95 % ran", end: true, wide: true }];
+  return html`<${Card} title="Last hour" note="run times are at most these" flush><${Table} caption="Last hour" columns=${columns} rows=${rows.map((one) => ({
+    key: one.queue,
+    cells: [
+      html`<a href=${link("queues", one.queue)}><${Text}>${one.queue}<//></a>`,
+      number(ended(one, "succeeded")),
+      number(ended(one, "retried")),
+      ended(one, "failed") ? html`<a class="is-failed" href=${link("dead", null, { type: type.name })}>${number(ended(one, "failed"))}</a>` : "0",
+      duration(one.ran.p50),
+      duration(one.ran.p95),
+    ],
+  }))} /><//>`;
+}
+
 function One({ type }) {
   return html`
     <p class="crumbs"><a href="#/types">Task types</a></p>
@@ -121,6 +144,7 @@ function One({ type }) {
     <div class="columns">
       <${Card} title="Submit">${type.parameters ? html`<${Submit} key=${type.name} type=${type} />` : html`<p class="faint">Its annotations cannot be resolved, so there is no form for it.</p>`}<//>
       <div>
+        <${Hour} type=${type} />
         <${Card} title="How it is run"><${Facts} facts=${policyFacts(type)} /><//>
         ${type.parameters && html`<${Card} title="Schema"><${Tree} value=${type.parameters} label="Schema of the arguments" /><//>`}
       </div>

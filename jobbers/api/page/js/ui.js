@@ -77,7 +77,7 @@ export const Card = ({ title, note = null, actions = null, flush = false, childr
   </section>
 `;
 
-/** A table with a caption for screen readers. `columns`: [{name, end, wide, label}], `wide` is left out on phones. */
+/** A table with a caption for screen readers. `columns`: [{name, end, wide, label}], `wide` is left out on phones and in brief, `phone: false` on phones. */
 export function Table({ caption, columns, rows }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table>
     <caption class="hidden">${caption}</caption>
@@ -92,7 +92,7 @@ export function Table({ caption, columns, rows }) {
   </table></div>`;
 }
 
-const kind = (column) => [column.end && "end", column.wide && "wide", column.grow && "grow", column.slim && "slim"].filter(Boolean).join(" ");
+const kind = (column) => [column.end && "end", (column.wide || column.phone === false) && "wide", column.grow && "grow", column.slim && "slim"].filter(Boolean).join(" ");
 
 export const Facts = ({ facts }) => html`<dl class="facts">${facts
   .filter(([, value]) => value !== null && value !== undefined && value !== "")

@@ -7,6 +7,7 @@ import { Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiti
 import { useWatch } from "./watch.js";
 
 const SILENT = 10;
+const LATE_MS = 100;
 
 function state(worker) {
   if (worker.silent_seconds > SILENT) return html`<span class="state bad"><span aria-hidden="true">✕</span> silent for ${duration(worker.silent_seconds)}</span>`;
@@ -68,6 +69,8 @@ function Worker({ worker, tasks }) {
     <${Facts} facts=${[
       ["Slots busy", html`<${Slots} worker=${worker} />`],
       ["Finished", number(count(facts.finished))],
+      ["Loop late by", facts.lag_ms === undefined ? null : html`<span class=${count(facts.lag_ms) >= LATE_MS ? "warn" : null} title="By how much its event loop woke too late the last time: something blocks it when that is much">${duration(count(facts.lag_ms) / 1000)}</span>`],
+      ["Memory", count(facts.memory_bytes) ? `${number(Math.round(count(facts.memory_bytes) / 2 ** 20))} MiB` : null],
       ["Refused", count(facts.refused) ? html`<span title="Completions that came too late: another worker had taken over">${number(count(facts.refused))}</span>` : null],
       ["Queues", facts.queues && html`<${Text}>${facts.queues.split(",").join(", ")}<//>`],
       ["Role", facts.role && html`<${Text}>${facts.role}<//>`],
