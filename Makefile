@@ -132,6 +132,10 @@ CASES ?= 100
 fuzz-api: $(VENV)/.developing ## Try the API with requests made from its description, CASES=100 a route
 	@API_FUZZ_CASES=$(CASES) $(PYTEST) tests/security/test_schema.py $(ARGS)
 
+.PHONY: pictures
+pictures: $(VENV)/.developing ## Make the pictures of the admin page in docs/pictures (needs Debian's chromium)
+	@env -u JOBBERS_REDIS_URL $(BIN)/python -m pytest -q -n 0 tests/page/pictures.py $(ARGS)
+
 .PHONY: test-matrix
 test-matrix: $(VENV)/.oldest ## Run every test against every server that is found here
 	@servers=$$($(BIN)/python -W ignore -c "$$FIND_SERVERS"); test -n "$$servers"; failed=; \
