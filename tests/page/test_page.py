@@ -204,6 +204,32 @@ async def test_it_is_used_with_the_keyboard(stage: Stage) -> None:
     await expect(page).to_have_title("echo · Jobbers")
 
 
+async def test_a_list_is_worked_through_with_the_keyboard(stage: Stage) -> None:
+    page = stage.page
+    ids = [await stage.submit("hold", text=f"task {number}") for number in range(3)]
+    for task_id in ids:
+        await settled(stage, task_id, Status.RUNNING)
+    await stage.go("#/tasks?status=running", "Tasks")
+    await expect(page.locator("tbody tr")).to_have_count(3)
+    here = page.locator("tr[aria-current]")
+    await page.keyboard.press("k")
+    await expect(page.locator("tbody tr").first).to_have_attribute("aria-current", "true")
+    for _ in range(5):
+        await page.keyboard.press("j")
+    await expect(page.locator("tbody tr").last).to_have_attribute("aria-current", "true")
+    await page.keyboard.press("x")
+    await stage.see("1 task chosen")
+    await expect(here.get_by_role("checkbox")).to_be_checked()
+    await page.keyboard.press("/")
+    await page.keyboard.type("jxk")
+    await expect(page.get_by_label("Find a task by its id")).to_have_value("jxk")
+    await stage.see("1 task chosen")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("heading", level=1).focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("hold")
+
+
 async def test_the_theme_is_remembered(stage: Stage) -> None:
     page = stage.page
     light = await page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -129,7 +129,7 @@ async def test_two_workers_in_one_process_keep_a_line_once(keeping: Jobbers, wor
         handle = await talk.submit()
         await handle.result(20)
         async with asyncio.timeout(20):
-            while not await messages(keeping, handle.id):
+            while not await messages(keeping, handle.id):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.1)
     assert await messages(keeping, handle.id) == ["said once"]
 

@@ -36,7 +36,7 @@ export function Outlook({ one }) {
   if (!one) return html`<span class="faint">–</span>`;
   if (!one.ready) return html`<span class="faint">is empty</span>`;
   if (one.drain_seconds !== null) return duration(one.drain_seconds);
-  return html`<span class="warn" title=${one.workers ? "Tasks come faster than they are run, or how long they run is not known" : "No worker serves it"}>${one.workers ? "never so" : "no worker"}</span>`;
+  return html`<span class="warn" title=${one.workers ? "Tasks come faster than they are run, or how long they run is not known" : "No worker serves it"}>${one.workers ? "never" : "no worker"}</span>`;
 }
 
 /** The share of slots that arrivals keep busy. */

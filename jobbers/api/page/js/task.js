@@ -115,6 +115,7 @@ export function Task({ id }) {
   const { task, result } = data;
   const editable = !isRun(task.type) && task.args && !task.large;
   const none = !task.args.length && !Object.keys(task.kwargs).length;
+  const errors = task.errors.length > 0 && html`<${Errors} errors=${task.errors} />`;
   const wait = between(task.due && task.due > task.created ? task.due : task.created, task.started);
   return html`
     <p class="crumbs"><a href=${link("tasks", null, { status: task.status })}>Tasks</a></p>
@@ -140,12 +141,13 @@ export function Task({ id }) {
       ["Worker", task.worker && html`<a href="#/workers"><${Text}>${task.worker}<//></a>`],
     ]} /><//>
     <${Progress} task=${task} />
+    ${task.status === "failed" && errors}
     <div class="columns">
       <${Card} title="Arguments">${none ? html`<p class="faint">It was given none.</p>` : html`<${Tree} value=${arguments_(task)} label="Arguments" />`}<//>
       <${Card} title="Result"><${Result} task=${task} result=${result} /><//>
     </div>
     ${task.attempt > 0 && !isRun(task.type) && html`<${Logs} key=${task.id} id=${task.id} type=${task.type} />`}
-    ${task.errors.length > 0 && html`<${Errors} errors=${task.errors} />`}
+    ${task.status !== "failed" && errors}
     <div class="columns">
       <${Card} title="What happened"><${Timeline} task=${task} /><//>
       ${Object.keys(task.headers).length > 0 && html`<${Card} title="Headers"><${Tree} value=${task.headers} label="Headers" /><//>`}

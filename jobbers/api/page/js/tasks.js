@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../vendor/vendor.js";
 import { each, get, post } from "./api.js";
 import { bulk } from "./bulk.js";
+import { useKeys } from "./keyboard.js";
 import { change, link, route } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
@@ -111,6 +112,7 @@ function detail(task) {
 }
 
 function TaskTable({ status, tasks, choice }) {
+  const at = useKeys(tasks.map((task) => task.id), { open: (id) => (location.hash = home(tasks.find((task) => task.id === id))), choose: choosable(status) ? choice.toggle : null });
   const every = tasks.length > 0 && choice.ids.length === tasks.length;
   const columns = [
     { name: "Choose", slim: true, head: html`<input type="checkbox" aria-label="Choose all on this page" checked=${every} onChange=${choice.all} />` },
@@ -127,6 +129,7 @@ function TaskTable({ status, tasks, choice }) {
   return html`<${Table} caption=${`Tasks that are ${status}`} columns=${columns.slice(from)} rows=${tasks.map((task) => ({
     key: task.id,
     selected: choice.has(task.id),
+    at: task.id === at,
     cells: [
       html`<input type="checkbox" aria-label=${`Choose task ${shown(task.id)}`} checked=${choice.has(task.id)} onChange=${() => choice.toggle(task.id)} />`,
       html`<a href=${home(task)}><${Text}>${task.type}<//></a>${task.error && html`<span class="narrow clip faint"><${Text}>${task.error.type}<//>: <${Text}>${task.error.message}<//></span>`}`,

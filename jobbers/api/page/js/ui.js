@@ -85,7 +85,7 @@ export function Table({ caption, columns, rows }) {
       (column) => html`<th scope="col" class=${kind(column)}>${column.head ?? column.name}</th>`,
     )}</tr></thead>
     <tbody>${rows.map(
-      (row) => html`<tr key=${row.key} class=${row.selected ? "selected" : ""}>${row.cells.map(
+      (row) => html`<tr key=${row.key} class=${[row.selected && "selected", row.at && "at"].filter(Boolean).join(" ")} aria-current=${row.at ? "true" : null}>${row.cells.map(
         (cell, index) => html`<td class=${kind(columns[index])}>${cell}</td>`,
       )}</tr>`,
     )}</tbody>
