@@ -96,6 +96,7 @@ def test_what_operators_need_now_and_then_is_loaded_when_they_do() -> None:
     later = {path.name for path in FILES} - {path.name for path in first_view()}
     assert later - {"entry.js"} == {
         "audit.js",
+        "breakers.js",
         "dags.js",
         "gantt.js",
         "graph.js",

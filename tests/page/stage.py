@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from jobbers import Jobbers, Limit, Retry, current_task
+from jobbers import Breaker, Jobbers, Limit, Retry, current_task
 from jobbers.api.server import serve
 from jobbers.testing import running_worker
 
@@ -47,6 +47,10 @@ def make_app(url: str, namespace: str) -> tuple[Jobbers, asyncio.Event]:
     @app.task
     async def words(text: str) -> list[str]:
         return text.split()
+
+    @app.task(breaker=Breaker(of=5))
+    async def call(answer: str) -> str:
+        return answer
 
     @app.task(queue="slow", limits=[Limit(1, key="user")])
     async def visit(user: str) -> str:

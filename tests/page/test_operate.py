@@ -58,6 +58,21 @@ async def test_change_and_reset_a_limit(stage: Stage) -> None:
     await stage.see("There is no such limit.")
 
 
+async def test_open_a_breaker_and_close_it(stage: Stage) -> None:
+    page = stage.page
+    await stage.go("#/limits", "Limits")
+    table = page.get_by_role("region", name="Breakers")
+    await expect(table.locator("tbody tr")).to_contain_text("closed")
+    await page.get_by_role("button", name="Open breaker call…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Open it").click()
+    await expect(table.locator("tbody tr")).to_contain_text("open, until it is closed")
+    task = await stage.submit("call", "hello")
+    await settled(stage, task, Status.BLOCKED)
+    await page.get_by_role("button", name="Close breaker call").click()
+    await expect(table.locator("tbody tr")).to_contain_text("closed")
+    await settled(stage, task, Status.SUCCEEDED)
+
+
 async def test_change_a_role_by_keyboard(stage: Stage) -> None:
     page = stage.page
     await stage.go("#/roles", "Roles")

@@ -3,6 +3,7 @@
 import { html, useState } from "../vendor/vendor.js";
 import { get, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
+import { Breakers } from "./breakers.js";
 import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Waiting, attempt } from "./ui.js";
@@ -107,7 +108,8 @@ function All() {
   const { data, error, refresh } = useWatch("limits", (signal) => get("limits", {}, signal), { topic: "limits" });
   return html`<${Heading}>Limits<//>
     <p class="lead">How many may run at a time, and how many may start in a time. Choose one to see who holds it and who waits, and to change it.</p>
-    <${Card} flush>${data ? html`<${List} limits=${data.limits} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>`;
+    <${Card} flush>${data ? html`<${List} limits=${data.limits} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>
+    <${Breakers} />`;
 }
 
 export const Limits = ({ name }) => (name === null ? html`<${All} />` : html`<${One} key=${name} name=${name} />`);
