@@ -121,8 +121,8 @@ def create_app(
     max_body: int | None = None,
     hosts: Collection[str] | None = None,
 ) -> FastAPI:
-    """A FastAPI application that serves ``app``: under ``/api/v1``, the page at ``/admin``, and its
-    metrics at ``/metrics``, too.
+    """A FastAPI application that serves ``app``: under ``/api/v1``, the page at ``/admin``, to which
+    ``/`` leads, and its metrics at ``/metrics``, too.
 
     ``max_body`` limits the bytes of a body: 8 MiB by default, or four times the setting ``max_payload`` if that is
     more. ``hosts`` are the host names that it answers to; any by default.
@@ -149,6 +149,7 @@ def create_app(
     gate = api.state.jobbers_gate = Gate(app, authenticate, required=auth_required, local_only=not insecure)
     api.include_router(_router(gate))
     api.include_router(page_router())
+    api.add_api_route("/", page.to_the_page, include_in_schema=False)
     # where collectors look
     api.include_router(metrics.router, dependencies=[bound(gate)], include_in_schema=False)
     return api

@@ -42,8 +42,9 @@ async def test_every_file_comes_with_its_type_and_the_policy(admin: httpx2.Async
 
 
 async def test_the_page_is_led_to_by_a_relative_address(admin: httpx2.AsyncClient) -> None:
-    answer = await admin.get("admin")
-    assert (answer.status_code, answer.headers["location"]) == (307, "admin/")
+    for address in ("admin", "/"):
+        answer = await admin.get(address)
+        assert (answer.status_code, answer.headers["location"]) == (307, "admin/")
     assert (await admin.get("admin/")).content == (ROOT / "index.html").read_bytes()
 
 

@@ -168,6 +168,7 @@ def test_dev_restarts_and_ends_everything(
     monkeypatch.delenv("JOBBERS_REDIS_URL")
     dev = run("dev", "--port=0")
     dev.read_until("dev: server  unix://")
+    dev.read_until("dev: page    http://127.0.0.1:0/admin/")
     dev.read_until("serving http://127")
     dev.read_until("serves default, mail")
     assert process("submit", "add", "--arg", "a=1", "--wait", "--timeout=30s").out == "3\n"

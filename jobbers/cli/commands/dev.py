@@ -91,7 +91,9 @@ def dev(
     ]
     try:
         say(f"dev: server  {loaded.connector().display}")
-        say(f"dev: api     http://{f'[{host}]' if ':' in host else host}:{port}/")
+        home = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"dev: page    {home}/admin/")
+        say(f"dev: api     {home}/api/v1")
         return asyncio.run(_run(children, Path.cwd()))
     finally:
         loaded.stop_embedded()
