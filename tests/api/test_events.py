@@ -100,7 +100,7 @@ async def test_every_page_has_its_topic(app: Jobbers, desk: Desk) -> None:
     await app.schedules.create("nightly", app.find("keep").s(1), every=3600)
     task_id = (await app.find("keep").options(queue="fragile").submit(1)).id
     wanted = {
-        "advice", "statistics", "breakers", "groups?queue=fragile", "limits", "roles", "schedules?limit=5",
+        "advice", "statistics", "breakers", "strikes", "groups?queue=fragile", "limits", "roles", "schedules?limit=5",
         "schedule:nightly", f"why:{task_id}", f"logs:{task_id}",
     }  # fmt: skip
     async with serving(app) as api, listening(api, *wanted) as events:

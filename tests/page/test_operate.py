@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from jobbers.core.status import Status
@@ -71,6 +73,32 @@ async def test_open_a_breaker_and_close_it(stage: Stage) -> None:
     await page.get_by_role("button", name="Close breaker call").click()
     await expect(table.locator("tbody tr")).to_contain_text("closed")
     await settled(stage, task, Status.SUCCEEDED)
+
+
+async def test_strike_some_tasks_and_lift_it(stage: Stage) -> None:
+    page = stage.page
+    await stage.go("#/limits", "Limits")
+    await stage.see("Nothing is struck.")
+    await page.get_by_text("New strike").click()
+    await page.get_by_role("button", name="Strike them").click()
+    await expect(page.get_by_label("type", exact=False)).to_be_focused()
+    await page.get_by_label("type", exact=False).fill("echo")
+    await page.get_by_label("where").fill('{"value": 42}')
+    await page.get_by_label("reason").fill("a look at it first")
+    await page.get_by_role("button", name="Strike them").click()
+    table = page.get_by_role("region", name="Strikes")
+    await expect(table.locator("tbody tr")).to_contain_text("a look at it first")
+    inspector = await stage.app.inspector()
+    async with asyncio.timeout(20):  # workers hear of it within a second
+        while True:
+            held = await stage.submit("echo", 42)
+            await settled(stage, await stage.submit("echo", 1), Status.SUCCEEDED)
+            await asyncio.sleep(0.3)
+            if (await inspector.task(held)).status is not Status.SUCCEEDED:
+                break
+    await page.get_by_role("button", name="Lift… the strike on echo").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Lift it").click()
+    await stage.see("Nothing is struck.")
 
 
 async def test_change_a_role_by_keyboard(stage: Stage) -> None:

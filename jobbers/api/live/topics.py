@@ -17,7 +17,7 @@ SHOWN = 50
 
 Kind = Literal[
     "advice", "breakers", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "run", "runs",
-    "schedule", "schedules", "statistics", "stats", "task", "tasks", "why", "workers",
+    "schedule", "schedules", "statistics", "stats", "strikes", "task", "tasks", "why", "workers",
 ]  # fmt: skip
 _NAMED: frozenset[Kind] = frozenset({"tasks", "task", "why", "logs", "run", "limit", "schedule"})
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
@@ -29,7 +29,7 @@ _FILTERS: dict[str, frozenset[str]] = {
     "schedules": frozenset({"limit"}),
 }
 KNOWN = (
-    "stats, statistics, queues, advice, workers, roles, limits, limit:<name>, breakers, "
+    "stats, statistics, queues, advice, workers, roles, limits, limit:<name>, breakers, strikes, "
     "schedules[?limit=…], schedule:<name>, runs[?dag=…], run:<id>, ended[?type=…&queue=…], "
     "groups[?type=…&queue=…&limit=…], "
     "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>, logs:<id>"

@@ -16,6 +16,7 @@ from jobbers.api.role_views import RoleList
 from jobbers.api.run_views import RunPage
 from jobbers.api.schedule_views import ScheduleList, ScheduleView
 from jobbers.api.statistics_views import AdviceList, StatisticsView
+from jobbers.api.strike_views import StrikeList, StrikeView
 from jobbers.api.system_views import QueueList, QueueView, StatsView, WorkerList, WorkerView
 from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
@@ -40,6 +41,7 @@ EVERY: dict[Kind, float] = {
     "limits": 1.0,
     "limit": 1.0,
     "breakers": 1.0,
+    "strikes": 2.0,
     "roles": 2.0,
     "schedules": 2.0,
     "schedule": 2.0,
@@ -130,6 +132,11 @@ async def _breakers(app: Jobbers, _: Topic) -> dict[str, Any]:
     return dumped(BreakerList(breakers=[BreakerView.model_validate(one) for one in found]))
 
 
+async def _strikes(app: Jobbers, _: Topic) -> dict[str, Any]:
+    found = await (await app.inspector()).strikes()
+    return dumped(StrikeList(strikes=[StrikeView.of(strike) for strike in found]))
+
+
 async def _roles(app: Jobbers, _: Topic) -> dict[str, Any]:
     return dumped(RoleList.model_validate(await (await app.live_roles()).report()))
 
@@ -148,6 +155,7 @@ _VIEWS: dict[Kind, Callable[[Jobbers, Topic], Awaitable[dict[str, Any]]]] = {
     "schedules": _schedules,
     "statistics": _statistics,
     "stats": _stats,
+    "strikes": _strikes,
     "task": _task,
     "tasks": _tasks,
     "why": _why,

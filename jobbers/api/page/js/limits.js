@@ -5,6 +5,7 @@ import { get, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
 import { Breakers } from "./breakers.js";
 import { link } from "./route.js";
+import { Strikes } from "./strikes.js";
 import { duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Waiting, attempt } from "./ui.js";
 import { topicNamed, useWatch } from "./watch.js";
@@ -109,7 +110,8 @@ function All() {
   return html`<${Heading}>Limits<//>
     <p class="lead">How many may run at a time, and how many may start in a time. Choose one to see who holds it and who waits, and to change it.</p>
     <${Card} flush>${data ? html`<${List} limits=${data.limits} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}<//>
-    <${Breakers} />`;
+    <${Breakers} />
+    <${Strikes} />`;
 }
 
 export const Limits = ({ name }) => (name === null ? html`<${All} />` : html`<${One} key=${name} name=${name} />`);
