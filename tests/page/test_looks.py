@@ -113,7 +113,7 @@ async def test_every_list_says_what_to_do_when_it_is_empty(stage: Stage) -> None
             "succeeded",
         ):
             await stage.go(where, heading)
-            await stage.page.locator(".empty").wait_for()
+            await stage.page.locator(".empty").first.wait_for()
 
 
 async def test_large_graphs_are_grouped(stage: Stage) -> None:
