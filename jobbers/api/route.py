@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
+from jobbers.api import etags
 from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.core.payload import MAX_DEPTH, check_shape
@@ -35,6 +36,14 @@ _MAY_OVERFLOW = re.compile(rb"[eE]\+?\d\d|\d{299}")
 class ApiRoute(APIRoute):
     """A route of this API."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.tagged = etags.is_tagged(options.get("methods"), options.get("response_model"))
+        if self.tagged:
+            options["responses"] = dict(options.get("responses") or {})
+            options["openapi_extra"] = dict(options.get("openapi_extra") or {})
+            etags.describe(options["responses"], options["openapi_extra"])
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See FastAPI: the handler of this route, in our wrapping."""
         handle = super().get_route_handler()
@@ -51,6 +60,8 @@ class ApiRoute(APIRoute):
                 if request.method in _WRITES:
                     _require_json(request)
                 response = await handle(JsonRequest(request.scope, request.receive))
+                if self.tagged:
+                    response = etags.conditional(request, response)
                 status = response.status_code
             except (ApiError, JobbersError, RequestValidationError) as error:
                 response = respond(error, place(request.scope))

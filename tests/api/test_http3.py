@@ -139,8 +139,10 @@ async def test_requests_over_http3(app: Jobbers, certificate: Certificate) -> No
         status, _, body = await caller.request("POST", "/tasks", b'{"type": "add", "args": [1]}')
         assert status == 201
         task_id = json.loads(body)["id"]
-        status, _, body = await caller.request("GET", f"/tasks/{task_id}")
+        status, headers, body = await caller.request("GET", f"/tasks/{task_id}")
         assert json.loads(body)["args"] == [1]
+        unchanged = await caller.request("GET", f"/tasks/{task_id}", if_none_match=headers["etag"])
+        assert (unchanged[0], unchanged[1]["etag"], unchanged[2]) == (304, headers["etag"], b"")
         status, _, body = await caller.request("GET", "/events?topic=queues", until=b"event: queues")
         assert status == 200
         assert b'"sums"' in body
