@@ -240,15 +240,16 @@ class Schedules:
         """Delete a schedule; what it started goes on. Raises :class:`NotFound`."""
         await (await self._client()).store.schedules.delete(check_name(name, "the name of a schedule"))
 
-    async def run(self, name: str) -> str:
-        """Start it once now, besides its slots and whatever runs; returns the id of the task or run.
+    async def run(self, name: str, seed: str | None = None) -> str:
+        """Start it once now, besides its slots and whatever runs; returns the id of the task or run. With the same ``seed``,
+        an id of your own, it is started once however often this is called.
 
         Raises :class:`NotFound`.
         """
         client = await self._client()
         found = await client.store.schedules.get(check_name(name, "the name of a schedule"))
         schedule = found.schedule
-        task_id = with_tail(new_id(), unique_tail(schedule.name))
+        task_id = with_tail(seed or new_id(), unique_tail(schedule.name))
         if schedule.kind is Kind.DAG:
             launch = self.prepare_run(schedule, found.envelope, task_id)
             await client.store.runs.launch(*launch)

@@ -9,8 +9,9 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import AfterValidator
 
+from jobbers.api import once
 from jobbers.api.callers import Caller
-from jobbers.api.gate import Gate
+from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.ids import check_id
@@ -34,7 +35,8 @@ def bound(gate: Gate) -> Any:
     ) -> None:
         request.state.jobbers = gate.app
         request.state.jobbers_gate = gate
-        await gate.admit(request)
+        caller = await gate.admit(request)
+        await once.begin(request, gate.app, caller, request.scope.get(ROUTE_KEY))
         headers = request.headers
         # Set in any case: requests of one connection may share a context.
         inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
@@ -60,6 +62,10 @@ async def _caller(request: Request) -> Caller:
     return await (await _gate(request)).admit(request)
 
 
+async def _call(request: Request) -> once.Call | None:
+    return once.call_of(request)
+
+
 async def _client(request: Request) -> Client:
     return await (await _app(request)).client()
 
@@ -82,6 +88,8 @@ TheClient = Annotated[Client, Depends(_client)]
 TheInspector = Annotated[Inspector, Depends(_inspector)]
 TheGate = Annotated[Gate, Depends(_gate)]
 TheAccess = Annotated[Access, Depends(_access)]
+TheCall = Annotated[once.Call | None, Depends(_call)]
+"""The call that this is, if its caller gave it a key."""
 TheCaller = Annotated[Caller, Depends(_caller)]
 Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 """Set when the server begins to stop: whoever waits for long answers now."""

@@ -115,12 +115,13 @@ _DESCRIPTIONS = {
     403: "The key may not do this: `forbidden`, `queue_forbidden`, `cross_site`, `local_only`.",
     404: "There is no such task: `not_found`.",
     408: "The body came too slowly: `body_too_slow`.",
-    409: "The status does not allow it: `conflict`, `queue_draining`, `task_failed`, `task_cancelled`, `task_skipped`.",
+    409: "The status does not allow it: `conflict`, `queue_draining`, `task_failed`, `task_cancelled`, `task_skipped`; or "
+    "it is a repeated call: `in_progress`, `answer_not_kept`.",
     410: "The task succeeded, and its result is gone: `result_expired`, `undecodable_result`.",
     413: "Too large: `body_too_large`, `payload_too_large`.",
     415: "The body must be `application/json`: `unsupported_media_type`.",
     422: "Understood and refused: `invalid_input`, `invalid_name`, `invalid_id`, `invalid_argument`, "
-    "`unknown_task_type`, `nested_too_deeply`.",
+    "`unknown_task_type`, `nested_too_deeply`, `idempotency_key_reused`.",
     429: "Too many calls, or tasks: `rate_limited`, `too_many_failures`, `queue_full`; see `Retry-After`.",
     500: "`internal_error`, `bad_config`: the log of the service says more.",
     502: "The task server answered with an error: `store_error`.",

@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
-from jobbers.api import etags
+from jobbers.api import etags, once
 from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.core.payload import MAX_DEPTH, check_shape
@@ -37,11 +37,14 @@ class ApiRoute(APIRoute):
     """A route of this API."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        self.tagged = etags.is_tagged(options.get("methods"), options.get("response_model"))
+        methods, extra = options.get("methods"), options.get("openapi_extra")
+        options["responses"] = dict(options.get("responses") or {})
+        options["openapi_extra"] = dict(extra or {})
+        self.tagged = etags.is_tagged(methods, options.get("response_model"))
         if self.tagged:
-            options["responses"] = dict(options.get("responses") or {})
-            options["openapi_extra"] = dict(options.get("openapi_extra") or {})
             etags.describe(options["responses"], options["openapi_extra"])
+        if once.is_repeatable(methods, extra):
+            once.describe(options["responses"], options["openapi_extra"])
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -51,7 +54,8 @@ class ApiRoute(APIRoute):
         async def shaped(request: Request) -> Response:
             request.scope[ROUTE_KEY] = self
             gate = getattr(request.app.state, "jobbers_gate", None)
-            status = 500
+            status: int | None = 500
+            known: Response | None = None
             try:
                 if isinstance(gate, Gate):
                     await gate.admit(
@@ -62,17 +66,18 @@ class ApiRoute(APIRoute):
                 response = await handle(JsonRequest(request.scope, request.receive))
                 if self.tagged:
                     response = etags.conditional(request, response)
-                status = response.status_code
+                known, status = response, response.status_code
+            except once.Repeated as repeated:
+                response, status = repeated.response, None  # nothing was done now
             except (ApiError, JobbersError, RequestValidationError) as error:
-                response = respond(error, place(request.scope))
+                response = known = respond(error, place(request.scope))
                 status = response.status_code
             finally:
+                await once.end(request, known)
                 used = getattr(request.state, "jobbers_gate", None)
-                if isinstance(used, Gate):
+                if isinstance(used, Gate) and status is not None:
                     await used.record(request, self, status)
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-            return response
+            return _finished(response)
 
         return shaped
 
@@ -121,6 +126,13 @@ class JsonRequest(Request):
                 raise _too_deep() from None
             raise ApiError(400, "malformed_json", f"the body is not JSON: {error}") from None
         return value
+
+
+def _finished(response: Response) -> Response:
+    """The same response with what every one carries."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _require_json(request: Request) -> None:

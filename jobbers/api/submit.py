@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jobbers.api.callers import Caller
 from jobbers.api.errors import ANSWERS, ApiError, log
+from jobbers.api.once import KEPT_SECONDS, Call
 from jobbers.api.schemas import Edit, Submission
 from jobbers.api.task_views import Submitted
 from jobbers.api.values import from_json_value
@@ -21,10 +22,6 @@ from jobbers.core.trace_context import inherited
 from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
 from jobbers.task_type import TaskType
 
-IDEMPOTENCY_SECONDS = 24 * 3600.0
-"""For how long a repeated ``Idempotency-Key`` leads to the same task, be its record kept or not."""
-LONGEST_IDEMPOTENCY_KEY = 128
-
 
 class Prepared(NamedTuple):
     """A task that may be written. ``chosen``: its id came from the caller, so it may be there already."""
@@ -33,8 +30,10 @@ class Prepared(NamedTuple):
     chosen: bool
 
 
-def prepare(app: Jobbers, caller: Caller, submission: Submission, once: str | None = None) -> Prepared:
-    """Check and encode one submission; ``once`` is its idempotency key. Raises :class:`UnknownTaskType`,
+def prepare(
+    app: Jobbers, caller: Caller, submission: Submission, call: Call | None = None, index: int = 0
+) -> Prepared:
+    """Check and encode one submission, the one with this ``index`` of a ``call``. Raises :class:`UnknownTaskType`,
     :class:`InvalidInput` and its kinds, and
     :class:`ApiError` 403 for a queue that is not the caller's."""
     task_type = app.find(submission.type)
@@ -47,7 +46,7 @@ def prepare(app: Jobbers, caller: Caller, submission: Submission, once: str | No
         delay=submission.delay,
         at=submission.at,
         deadline=submission.deadline,
-        unique=_unique(task_type, submission, once),
+        unique=_unique(task_type, submission, call, index),
         debounce=None if given[1] is None else Debounce(given[1].wait, given[1].key, given[1].max_wait),
         throttle=None if given[2] is None else Throttle(given[2].period, given[2].key, given[2].trailing),
         headers={**inherited.get(), **(submission.headers or {})} or None,
@@ -58,41 +57,29 @@ def prepare(app: Jobbers, caller: Caller, submission: Submission, once: str | No
     return Prepared(spec, submission.id is not None)
 
 
-def _unique(task_type: TaskType[Any, Any], submission: Submission, once: str | None) -> Unique | None:
-    """The unique key of a submission, or what its idempotency key makes of it."""
+def _unique(
+    task_type: TaskType[Any, Any], submission: Submission, call: Call | None, index: int
+) -> Unique | None:
+    """The unique key of a submission; or one that stands for the call, so that the task server itself knows it: it is
+    written in one step with the task, and who dies between this and the answer leaves no second task behind."""
     unique = submission.unique
-    if once is None:
-        return None if unique is None else Unique(unique.key, unique.until)
     given = unique, submission.debounce, submission.throttle, task_type.policy.keyed, submission.id
-    if any(it is not None for it in given):
-        raise InvalidInput(
-            "an Idempotency-Key does not go with an id, nor with unique, debounce or throttle, in the submission or in the "
-            "task type: leave the header out (an id of your own makes a call repeatable, too)"
-        )
-    return Unique(f"once:{task_type.name}:{once}", IDEMPOTENCY_SECONDS)
-
-
-def idempotency_key(header: str | None) -> str | None:
-    """The key in the header ``Idempotency-Key``, quoted or not. Raises :class:`InvalidInput`."""
-    if header is None:
-        return None
-    key = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
-    if not key or len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isprintable():
-        raise InvalidInput(f"an Idempotency-Key has 1 to {LONGEST_IDEMPOTENCY_KEY} printable characters")
-    return key
+    if call is None or any(it is not None for it in given):
+        return None if unique is None else Unique(unique.key, unique.until)
+    return Unique(f"once:{call.where}#{index}", KEPT_SECONDS)
 
 
 def prepare_all(
-    app: Jobbers, caller: Caller, submissions: Iterable[Submission], once: str | None = None
+    app: Jobbers, caller: Caller, submissions: Iterable[Submission], call: Call | None = None
 ) -> list[Prepared]:
-    """Check and encode many; ``once`` is the idempotency key of them all.
+    """Check and encode many, those of a ``call``.
 
     Raises :class:`ApiError` that names the index of the first that is wrong."""
     prepared = []
     placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
     for index, submission in enumerate(submissions):
         try:
-            spec, chosen = prepare(app, caller, submission, None if once is None else f"{once}#{index}")
+            spec, chosen = prepare(app, caller, submission, call, index)
             shared = placements.setdefault(spec.placement.head, spec.placement)
             prepared.append(Prepared(replace(spec, placement=shared), chosen))
         except (InvalidInput, UnknownTaskType) as error:

@@ -31,7 +31,7 @@ class Submitted(View):
     status: Status | None = Field(description="`null`: the task has ended, and its record has expired.")
     created: bool = Field(
         description="False when there was a task already: with this id; or another that stands for it, whose id "
-        "is given: the holder of its unique key or Idempotency-Key, or the one that it was debounced or throttled with."
+        "is given: the holder of its unique key, or the one that it was debounced or throttled with."
     )
 
 

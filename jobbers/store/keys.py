@@ -50,6 +50,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:keys                 | hash   | API key by its name, without its secret; and "-", which stays                |
 | G:session:<digest>     | string | a login of the page; expires                                                 |
 | G:bucket:<caller>      | string | when a caller's bucket of calls is full, in us; expires then                 |
+| G:once:<place>         | hash   | a call of the API that may be repeated, and its answer; expires              |
 | G:audit                | stream | who did what, capped                                                         |
 | G:routes               | hash   | queues to which types are sent instead of their own                          |
 | G:roles                | hash   | roles that operators have changed: name, queues with weights                 |
@@ -122,6 +123,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "keys": ":keys",
     "session": ":session:",
     "bucket": ":bucket:",
+    "once": ":once:",
     "audit": ":audit",
     "roles": ":roles",
     "routes": ":routes",

@@ -20,7 +20,7 @@ NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
     "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
-    "meter", "make_room", "purge", "collapse", "breaker",
+    "meter", "make_room", "purge", "collapse", "breaker", "once",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.limits import LimitStore
 from jobbers.store.logs import LogStore
 from jobbers.store.maps import MapStore
+from jobbers.store.once import OnceStore
 from jobbers.store.queues import QueueStore
 from jobbers.store.roles import RoleStore
 from jobbers.store.runs import RunStore
@@ -60,6 +61,7 @@ class Store:
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.access = AccessStore(self.gateway, self.keys)
+        self.once = OnceStore(self.gateway, self.keys)
         self.roles = RoleStore(self.gateway, self.keys)
         self.inspect = InspectStore(self.gateway, self.shards, self.keys)
         self.feed = FeedStore(self.gateway, self.shards)

@@ -28,7 +28,7 @@ TYPES = {
     "clock": "string",
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
-    "keys": "hash", "session": "string", "bucket": "string", "audit": "stream",
+    "keys": "hash", "session": "string", "bucket": "string", "once": "hash", "audit": "stream",
     "roles": "hash", "queues": "hash", "routes": "hash",
     "served": "zset", "logs": "list",
     "strikes": "hash", "breakers": "hash", "tripped": "zset", "outcomes": "string",
@@ -47,6 +47,7 @@ EXPIRING = (
     "worker",
     "session",
     "bucket",
+    "once",
     "collapse",
     "joined",
 )

@@ -318,39 +318,3 @@ async def test_throttled(api: httpx2.AsyncClient) -> None:
 async def test_keys_that_make_no_sense(api: httpx2.AsyncClient, app: Jobbers, more: dict[str, Any]) -> None:
     error_of(await api.post("/tasks", json={"type": "add", "args": [1], **more}), 422, "invalid_input")
     assert await count(app) == 0
-
-
-async def test_an_idempotency_key(api: httpx2.AsyncClient, app: Jobbers, desk: Desk) -> None:
-    headers = {"Idempotency-Key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
-    first = await api.post("/tasks", json={"type": "add", "args": [1]}, headers=headers)
-    assert first.status_code == 201
-    for key in (headers["Idempotency-Key"], headers["Idempotency-Key"].strip('"')):
-        again = await api.post("/tasks", json={"type": "add", "args": [1]}, headers={"Idempotency-Key": key})
-        assert (again.status_code, again.json()) == (200, {**first.json(), "created": False})
-    assert (await api.post("/tasks", json={"type": "keep"}, headers=headers)).json()["created"]
-    store = (await app.client()).store
-    await app.handle(first.json()["id"]).cancel()
-    key = store.shards[store.tasks.shard(first.json()["id"])].task(first.json()["id"])
-    await store.gateway.command("DEL", key)  # as when its record has expired
-    gone = await api.post("/tasks", json={"type": "add", "args": [1]}, headers=headers)
-    assert gone.json() == {"id": first.json()["id"], "status": None, "created": False}
-
-
-async def test_an_idempotency_key_for_a_batch(api: httpx2.AsyncClient, app: Jobbers) -> None:
-    batch = {"tasks": [{"type": "add", "args": [number]} for number in range(3)]}
-    first = await api.post("/tasks/batch", json=batch, headers={"Idempotency-Key": "b"})
-    again = await api.post("/tasks/batch", json=batch, headers={"Idempotency-Key": "b"})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert [task["id"] for task in again.json()["tasks"]] == [task["id"] for task in first.json()["tasks"]]
-    assert await count(app) == 3
-
-
-async def test_idempotency_keys_that_are_refused(api: httpx2.AsyncClient, app: Jobbers) -> None:
-    task = {"type": "add", "args": [1]}
-    for key in ("", '""', "x" * 129, "a\tb"):
-        response = await api.post("/tasks", json=task, headers={"Idempotency-Key": key})
-        error_of(response, 422, "invalid_input")
-    for more in ({"id": new_id()}, {"unique": {"key": "a"}}, {"debounce": {"wait": 5}}):
-        response = await api.post("/tasks", json={**task, **more}, headers={"Idempotency-Key": "k"})
-        assert "Idempotency-Key does not go with" in error_of(response, 422, "invalid_input")["message"]
-    assert await count(app) == 0

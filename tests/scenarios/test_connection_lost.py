@@ -520,6 +520,23 @@ async def _meter(scene: Scene, proxy: Proxy, fate: Fate) -> None:
         assert 0 < await access.meter("caller", 0.01, 2) <= 100
 
 
+@script("once")
+async def _once(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    async with _client(scene, proxy) as app:
+        once = (await app.client()).store.once
+        rule = proxy.script("once", fate)
+        first = await once.begin("place", "one", "call", seed="1", lease_ms=60_000, kept_ms=60_000)
+        assert rule.hits
+        assert (first.state, first.seed) == ("run", "1")
+        other = await once.begin("place", "two", "call", seed="2", lease_ms=60_000, kept_ms=60_000)
+        assert other.state == "busy"
+        rule = proxy.script("once", fate)
+        assert await once.finish("place", "one", b"answer", 60_000)
+        assert rule.hits
+        again = await once.begin("place", "two", "call", seed="2", lease_ms=60_000, kept_ms=60_000)
+        assert (again.state, again.answer) == ("done", b"answer")
+
+
 # What cannot be known is not claimed.
 
 

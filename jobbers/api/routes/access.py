@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from jobbers.api import deps
+from jobbers.api import deps, once
 from jobbers.api.access_views import (
     AuditEntryView,
     AuditView,
@@ -50,6 +50,9 @@ async def create_key(access: deps.TheAccess, request: Request, wanted: KeyReques
     The first key of a namespace closes it: from then on every call needs one.
     """
     request.state.target = f"{wanted.name} scope={wanted.scope}"
+    once.do_not_keep(
+        request, f"the key {wanted.name!r} was made, and was shown that once: revoke it, and make another"
+    )
     made = await access.create(
         wanted.name,
         wanted.scope,

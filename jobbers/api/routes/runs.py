@@ -72,17 +72,20 @@ async def start(
     app: deps.TheApp,
     client: deps.TheClient,
     caller: deps.TheCaller,
+    *,
     name: DagName,
     request: RunRequest,
     response: Response,
+    call: deps.TheCall,
 ) -> RunStarted:
     """Start a run. It is there whole or not at all; with an `id` of your own the call can be repeated when its answer was
     lost: the run is made once."""
     graph = app.find_dag(name)
     params = graph.graph.load({key: from_json_value(value) for key, value in request.params.items()})
     check_graph(caller, app, graph, params)
-    run_id = request.id or new_id()
-    there = bool(request.id) and (await client.store.inspect.outcomes([run_id]))[0] is not None
+    chosen = request.id or (call.seed if call is not None else None)
+    run_id = chosen or new_id()
+    there = chosen is not None and (await client.store.inspect.outcomes([run_id]))[0] is not None
     await graph.submit_as(run_id, params)
     if there:
         response.status_code = 200

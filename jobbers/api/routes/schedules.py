@@ -157,10 +157,11 @@ async def resume(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> Schedu
     responses=documented(404, 415, 422, 507),
     openapi_extra=needs(Scope.OPERATE, by_queue=True),
 )
-async def run(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleRun:
-    """Start it once now, besides its slots and whatever runs. Each call starts it again."""
+async def run(app: deps.TheApp, caller: deps.TheCaller, call: deps.TheCall, name: Name) -> ScheduleRun:
+    """Start it once now, besides its slots and whatever runs. Each call starts it again, but for those with the same
+    `Idempotency-Key`."""
     await check_schedule_named(caller, app, name)
-    return ScheduleRun(id=await app.schedules.run(name))
+    return ScheduleRun(id=await app.schedules.run(name, None if call is None else call.seed))
 
 
 @router.delete(

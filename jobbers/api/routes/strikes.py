@@ -29,14 +29,16 @@ async def strikes(inspector: deps.TheInspector) -> StrikeList:
     responses=documented(400, 413, 415),
     openapi_extra=needs(Scope.OPERATE),
 )
-async def add(app: deps.TheApp, inspector: deps.TheInspector, request: StrikeRequest) -> StrikeView:
+async def add(
+    app: deps.TheApp, inspector: deps.TheInspector, call: deps.TheCall, request: StrikeRequest
+) -> StrikeView:
     """Let no task of a type run, or none with these arguments, from now on.
 
     Workers and clients go by it within a second. What matches is cancelled before its function is called, and new ones are
     refused with the code `struck`; or it is held until the strike is lifted.
     """
     strike = Strike(
-        new_id(),
+        new_id() if call is None else call.seed,
         request.type,
         request.where,
         request.action,

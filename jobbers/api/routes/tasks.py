@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
@@ -16,7 +16,7 @@ from jobbers.api.errors import ApiError, documented
 from jobbers.api.reach import check_tasks, missing
 from jobbers.api.route import ApiRoute
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
-from jobbers.api.submit import idempotency_key, load_edit, prepare, prepare_all, submit_all
+from jobbers.api.submit import load_edit, prepare, prepare_all, submit_all
 from jobbers.api.task_views import (
     Cancelled,
     LogLineView,
@@ -46,15 +46,6 @@ LONGEST_WAIT = 60.0
 LARGE = 256 * 1024
 """Results of more bytes than this are turned into JSON in a thread."""
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="Of your own, for this submission: the same key again within 24 hours leads to the same task, also "
-        "when that has ended and its record has expired. Keys of different task types are different.",
-    ),
-]
-
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute, responses=documented(422))
 
 
@@ -74,14 +65,14 @@ async def submit(
     caller: deps.TheCaller,
     submission: Submission,
     response: Response,
-    once: IdempotencyKey = None,
+    call: deps.TheCall,
 ) -> Submitted:
     """Submit a task.
 
     Once this is answered, the task server has it. With an `id` of your own, or with an `Idempotency-Key`, the call can be
     repeated when its answer was lost: the task is made once.
     """
-    (submitted,) = await submit_all(client, [prepare(app, caller, submission, idempotency_key(once))])
+    (submitted,) = await submit_all(client, [prepare(app, caller, submission, call)])
     if not submitted.created:
         response.status_code = 200
     return submitted
@@ -103,7 +94,7 @@ async def submit_batch(
     caller: deps.TheCaller,
     batch: Batch,
     response: Response,
-    once: IdempotencyKey = None,
+    call: deps.TheCall,
 ) -> SubmittedBatch:
     """Submit up to 1,000 tasks.
 
@@ -111,7 +102,7 @@ async def submit_batch(
     few calls, not in one: if the task server fails in between, some may be there. With `id`s of your own, or with an
     `Idempotency-Key`, the batch can be repeated.
     """
-    submitted = await submit_all(client, prepare_all(app, caller, batch.tasks, idempotency_key(once)))
+    submitted = await submit_all(client, prepare_all(app, caller, batch.tasks, call))
     if not any(task.created for task in submitted):
         response.status_code = 200
     return SubmittedBatch(tasks=submitted)
