@@ -214,6 +214,14 @@ class Schedules:
         """Schedules by name: up to ``limit`` of them, behind the name ``after``."""
         return [_state(one) for one in await (await self._client()).store.schedules.listed(after, limit)]
 
+    async def page(self, after: str, limit: int) -> tuple[Sequence[ScheduleState], str | None]:
+        """The next ``limit`` schedules behind the name ``after``, and the name behind which there are more. A page may be
+        short: a schedule whose definition cannot be read is left out."""
+        store = (await self._client()).store.schedules
+        names = await store.names(after, limit + 1)
+        found = await store.some(names[:limit])
+        return [_state(one) for one in found], names[limit - 1] if len(names) > limit else None
+
     async def upcoming(self, name: str, count: int = SHOWN_SLOTS) -> Sequence[datetime]:
         """The next slots of a schedule, in its own time zone and without jitter; also of one that is paused.
 
@@ -241,8 +249,8 @@ class Schedules:
         await (await self._client()).store.schedules.delete(check_name(name, "the name of a schedule"))
 
     async def run(self, name: str, seed: str | None = None) -> str:
-        """Start it once now, besides its slots and whatever runs; returns the id of the task or run. With the same ``seed``,
-        an id of your own, it is started once however often this is called.
+        """Start it once now, besides its slots and whatever runs; returns the id of the task or run. With the same
+        ``seed``, an id of your own, it is started once however often this is called.
 
         Raises :class:`NotFound`.
         """

@@ -10,6 +10,7 @@ from pydantic import Field
 from jobbers.api.callers import Caller
 from jobbers.api.schemas import HUNDRED_YEARS, Sent
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 from jobbers.core.access import MOST_QUEUES, KeyFacts
 from jobbers.store.access import AuditEntry
 
@@ -72,6 +73,7 @@ class KeyList(View):
     """The keys, by name."""
 
     keys: list[KeyView]
+    cursor: Next = None
 
 
 class KeyRevoked(View):

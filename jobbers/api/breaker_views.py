@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jobbers.api.schemas import Sent
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 
 
 class TripRequest(Sent):
@@ -48,6 +49,7 @@ class BreakerList(View):
     """Breakers, by name and key."""
 
     breakers: list[BreakerView]
+    cursor: Next = None
 
 
 class RetryBudgetView(View):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jobbers.api.schemas import Sent
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 from jobbers.core.limits import MAX_AMOUNT
 
 
@@ -46,6 +47,7 @@ class LimitList(View):
     """Limits and rates, by name."""
 
     limits: list[LimitView]
+    cursor: Next = None
 
 
 class LimitDetails(View):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 
 
 class RoleView(View):
@@ -35,6 +36,7 @@ class RoleList(View):
 
     roles: list[RoleView]
     unserved: list[UnservedView]
+    cursor: Next = None
 
 
 class RoleWanted(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 from jobbers.core.status import Status
 from jobbers.inspector import TaskPage
 from jobbers.run import NodeState, RunHandle
@@ -36,6 +37,7 @@ class GraphList(View):
     """The graphs of the app, by name."""
 
     dags: list[GraphView]
+    cursor: Next = None
 
 
 class RunStarted(View):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from jobbers.api.schemas import HUNDRED_YEARS, Arguments, Keywords, Sent, SomeSeconds, TypeText
 from jobbers.api.task_views import View
 from jobbers.api.values import to_json_list, to_json_object
+from jobbers.api.windows import Next
 from jobbers.core.names import check_name
 from jobbers.core.schedule import MOST_CATCH_UP
 from jobbers.schedules import ScheduleState
@@ -105,6 +106,7 @@ class ScheduleList(View):
     """Schedules, by name."""
 
     schedules: list[ScheduleView]
+    cursor: Next = None
 
 
 class ScheduleTimes(View):

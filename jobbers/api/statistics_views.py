@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pydantic import Field
 
 from jobbers.api.task_views import View
-from jobbers.core.advice import Advice
+from jobbers.api.windows import Next
 from jobbers.core.tallies import Ran, Tally
 from jobbers.statistics import QueueStatistics, Statistics, WorkerStatistics
 
@@ -96,19 +96,25 @@ class StatisticsView(View):
     )
     queues: list[QueueStatisticsView]
     types: list[TypeStatisticsView]
+    cursor: Next = None
 
     @classmethod
-    def of(cls, seen: Statistics, step: int | None) -> StatisticsView:
-        """The view of what was gathered; ``step`` in minutes."""
+    def of(
+        cls, seen: Statistics, queues: Sequence[QueueStatistics], step: int | None, cursor: str | None
+    ) -> StatisticsView:
+        """The view of what was gathered of these queues; ``step`` in minutes."""
+        names = {queue.name for queue in queues}
         return cls(
             now=_moment(seen.now_ms),
             since=_moment(seen.since_ms),
             exact=seen.exact,
-            queues=[_queue(queue, step, seen.since_ms // 60_000) for queue in seen.queues],
+            queues=[_queue(queue, step, seen.since_ms // 60_000) for queue in queues],
             types=[
                 TypeStatisticsView.model_validate({"queue": queue, "type": kind, **_tally(tally)})
                 for (queue, kind), tally in sorted(seen.types.items())
+                if queue in names
             ],
+            cursor=cursor,
         )
 
 
@@ -160,6 +166,7 @@ class WorkerStatisticsList(View):
     """Statistics of all workers."""
 
     workers: list[WorkerStatisticsView]
+    cursor: Next = None
 
 
 class AdviceView(View):
@@ -184,11 +191,7 @@ class AdviceList(View):
 
     target_wait: float
     advice: list[AdviceView]
-
-    @classmethod
-    def of(cls, advice: list[Advice], target_wait: float) -> AdviceList:
-        """The view of advice."""
-        return cls(target_wait=target_wait, advice=[AdviceView.model_validate(it) for it in advice])
+    cursor: Next = None
 
 
 class Scale(View):

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from jobbers.api.schemas import Sent, TypeText
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 from jobbers.core.strike import MAX_TEXT, Action, Strike
 
 
@@ -67,3 +68,4 @@ class StrikeList(View):
     """Strikes, the oldest first."""
 
     strikes: list[StrikeView]
+    cursor: Next = None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api.task_views import View
+from jobbers.api.windows import Next
 from jobbers.core.policy import Policy
 from jobbers.errors import ConfigError
 from jobbers.task_type import TaskType
@@ -34,6 +35,7 @@ class QueueList(View):
     """All queues."""
 
     queues: list[QueueView]
+    cursor: Next = None
 
 
 class Pause(View):
@@ -101,6 +103,7 @@ class RouteList(View):
     """All types whose tasks are sent elsewhere."""
 
     routes: list[Route]
+    cursor: Next = None
 
 
 class RetryView(View):
@@ -185,6 +188,7 @@ class TaskTypeList(View):
     """All task types of this service's app."""
 
     task_types: list[TaskTypeView]
+    cursor: Next = None
 
 
 class WorkerView(View):
@@ -200,6 +204,7 @@ class WorkerList(View):
     """All workers."""
 
     workers: list[WorkerView]
+    cursor: Next = None
 
 
 class CountsView(View):

@@ -142,8 +142,11 @@ class ScheduleStore:
 
     async def listed(self, after: str = "", limit: int | None = None) -> list[StoredSchedule]:
         """Schedules by name. One whose definition cannot be read is left out."""
-        read = await self._read(await self.names(after, limit))
-        return [found for found in read if found is not None]
+        return await self.some(await self.names(after, limit))
+
+    async def some(self, names: Iterable[str]) -> list[StoredSchedule]:
+        """Those of these names that are there and can be read."""
+        return [found for found in await self._read(names) if found is not None]
 
     async def _read(self, names: Iterable[str]) -> list[StoredSchedule | None]:
         wanted = list(names)

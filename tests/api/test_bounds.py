@@ -75,7 +75,8 @@ async def test_lists_of_a_million(api: httpx2.AsyncClient, path: str, items: str
     [
         "/tasks?status=queued&limit=501", "/tasks?status=queued&limit=0", "/tasks?status=queued&type=" + "x" * 201,
         "/dead-letters?queue=" + "x" * 201, "/dead-letters/groups?limit=501", "/runs?limit=501", "/runs?dag=" + "x" * 201,
-        "/schedules?limit=501", "/schedules?after=" + "x" * 201, "/audit?limit=501", "/stats?minutes=181",
+        "/schedules?limit=501", "/schedules?cursor=n" + "x" * 2001, "/queues?limit=501", "/workers?limit=501",
+        "/audit?limit=501", "/stats?minutes=181",
         "/stats/queues?minutes=1441", "/stats/queues?step=1441", "/stats/workers?minutes=1441", "/advice?target_wait=1e9",
         "/advice?target_wait=nan", "/scale/mail?at_least=1000001", "/scale/mail?at_most=" + "9" * 400,
         "/tasks?status=queued&cursor=" + "1" * 101,

@@ -22,6 +22,7 @@ async def announce(app: Jobbers, name: str, **facts: str) -> None:
 async def test_roles_are_listed_set_and_reset(api: httpx2.AsyncClient, app: Jobbers) -> None:
     assert (await api.get("/roles")).json() == {
         "roles": [],
+        "cursor": None,
         "unserved": [
             {"queue": "default", "waiting": 0, "has_types": True},
             {"queue": "sums", "waiting": 0, "has_types": True},
@@ -46,6 +47,7 @@ async def test_roles_are_listed_set_and_reset(api: httpx2.AsyncClient, app: Jobb
             }
         ],
         "unserved": [],
+        "cursor": None,
     }
     refused = error_of(await api.delete("/roles/all"), 409, "conflict")
     assert refused["message"].startswith("nothing was changed: without role all nobody would serve sums;")

@@ -65,7 +65,7 @@ async def test_statistics_of_queues(api: httpx2.AsyncClient, app: Jobbers, desk:
 
 
 async def test_advice(api: httpx2.AsyncClient, app: Jobbers, desk: Desk) -> None:
-    assert (await api.get("/advice")).json() == {"target_wait": 5, "advice": []}
+    assert (await api.get("/advice")).json() == {"target_wait": 5, "advice": [], "cursor": None}
     assert (await api.get("/scale/default")).json() == {"value": 0}
     store = (await app.client()).store
     await store.control.announce("w1", {"queues": "default", "concurrency": "2"}, 60_000)

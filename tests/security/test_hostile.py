@@ -97,7 +97,7 @@ QUERIES = [
     ),
     *(
         "/runs?cursor={}",
-        "/schedules?after={}",
+        "/schedules?cursor={}",
         "/audit?cursor={}",
         "/stats?minutes={}",
         "/stats/queues?minutes=5&step={}",

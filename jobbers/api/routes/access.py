@@ -30,11 +30,12 @@ router = APIRouter(tags=["access"], route_class=ApiRoute)
 KeyName = Annotated[str, Path(description="Name of a key.", max_length=200, examples=["mailer"])]
 
 
-@router.get("/keys", response_model=KeyList, openapi_extra=needs(Scope.ADMIN))
-async def list_keys(access: deps.TheAccess) -> KeyList:
+@router.get("/keys", response_model=KeyList, responses=documented(422), openapi_extra=needs(Scope.ADMIN))
+async def list_keys(access: deps.TheAccess, window: deps.TheWindow) -> KeyList:
     """All keys by name, without what makes them keys."""
     now = await access.now_ms()
-    return KeyList(keys=[KeyView.of(facts, now) for facts in await access.keys()])
+    found, cursor = window.of(await access.keys(), lambda facts: facts.name)
+    return KeyList(keys=[KeyView.of(facts, now) for facts in found], cursor=cursor)
 
 
 @router.post(

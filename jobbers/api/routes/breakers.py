@@ -26,10 +26,11 @@ router = APIRouter(prefix="/breakers", tags=["breakers"], route_class=ApiRoute)
 Name = Annotated[str, Path(description="Name of a breaker.", max_length=MAX_NAME, examples=["send:host"])]
 
 
-@router.get("", response_model=BreakerList, openapi_extra=needs(Scope.READ))
-async def breakers(app: deps.TheApp) -> BreakerList:
+@router.get("", response_model=BreakerList, responses=documented(422), openapi_extra=needs(Scope.READ))
+async def breakers(app: deps.TheApp, window: deps.TheWindow) -> BreakerList:
     """All breakers; of those with keys the ones that are not closed."""
-    return BreakerList(breakers=[BreakerView.model_validate(one) for one in await app.breakers.list()])
+    found, cursor = window.of(await app.breakers.list(), lambda one: f"{one.name}\0{one.key or ''}")
+    return BreakerList(breakers=[BreakerView.model_validate(one) for one in found], cursor=cursor)
 
 
 @router.get("/retries", response_model=RetryBudgetView, openapi_extra=needs(Scope.READ))

@@ -21,10 +21,11 @@ Name = Annotated[
 ]
 
 
-@router.get("", response_model=LimitList, openapi_extra=needs(Scope.READ))
-async def limits(app: deps.TheApp) -> LimitList:
+@router.get("", response_model=LimitList, responses=documented(422), openapi_extra=needs(Scope.READ))
+async def limits(app: deps.TheApp, window: deps.TheWindow) -> LimitList:
     """All limits and rates."""
-    return LimitList(limits=[LimitView.model_validate(one) for one in await app.limits.list()])
+    found, cursor = window.of(await app.limits.list(), lambda one: one.name)
+    return LimitList(limits=[LimitView.model_validate(one) for one in found], cursor=cursor)
 
 
 @router.get(

@@ -26,16 +26,17 @@ from jobbers.core.access import Scope
 router = APIRouter(tags=["queues"], route_class=ApiRoute)
 
 
-@router.get("/queues", response_model=QueueList, openapi_extra=needs(Scope.READ, by_queue=True))
-async def queues(inspector: deps.TheInspector, caller: deps.TheCaller) -> QueueList:
+@router.get(
+    "/queues",
+    response_model=QueueList,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def queues(inspector: deps.TheInspector, caller: deps.TheCaller, window: deps.TheWindow) -> QueueList:
     """All queues with their depth, the age of their oldest ready task, and whether they are paused."""
-    return QueueList(
-        queues=[
-            QueueView.model_validate(queue)
-            for queue in await inspector.queues()
-            if caller.may_use([queue.name])
-        ]
-    )
+    theirs = [queue for queue in await inspector.queues() if caller.may_use([queue.name])]
+    found, cursor = window.of(theirs, lambda queue: queue.name)
+    return QueueList(queues=[QueueView.model_validate(queue) for queue in found], cursor=cursor)
 
 
 @router.post(
@@ -123,11 +124,11 @@ async def unlimit(inspector: deps.TheInspector, name: deps.QueueName) -> Limit:
     return Limit(name=name, max_length=None, when_full=None)
 
 
-@router.get("/routes", response_model=RouteList, openapi_extra=needs(Scope.READ))
-async def routes(inspector: deps.TheInspector) -> RouteList:
+@router.get("/routes", response_model=RouteList, responses=documented(422), openapi_extra=needs(Scope.READ))
+async def routes(inspector: deps.TheInspector, window: deps.TheWindow) -> RouteList:
     """The types whose tasks are sent to another queue than their own."""
-    found = sorted((await inspector.routes()).items())
-    return RouteList(routes=[Route(type=kind, queue=queue) for kind, queue in found])
+    found, cursor = window.of((await inspector.routes()).items(), lambda pair: pair[0])
+    return RouteList(routes=[Route(type=kind, queue=queue) for kind, queue in found], cursor=cursor)
 
 
 @router.put(

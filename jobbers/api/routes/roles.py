@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.role_views import RoleList, RoleWanted, RoleWritten
+from jobbers.api.role_views import RoleList, RoleView, RoleWanted, RoleWritten, UnservedView
 from jobbers.api.route import ApiRoute
 from jobbers.core.access import Scope
 from jobbers.core.names import check_name
@@ -26,10 +26,18 @@ RoleName = Annotated[str, AfterValidator(_name), Path(description="Name of a rol
 Force = Annotated[bool, Query(description="Also when that leaves a queue with work unserved.")]
 
 
-@router.get("", response_model=RoleList, openapi_extra=needs(Scope.READ))
-async def roles(app: deps.TheApp) -> RoleList:
-    """All roles with their queues and workers, and the queues that nobody serves although they have work."""
-    return RoleList.model_validate(await (await app.live_roles()).report())
+@router.get("", response_model=RoleList, responses=documented(422), openapi_extra=needs(Scope.READ))
+async def roles(app: deps.TheApp, window: deps.TheWindow) -> RoleList:
+    """All roles with their queues and workers, and, on the first page, the queues that nobody serves although they have
+    work."""
+    report = await (await app.live_roles()).report()
+    found, cursor = window.of(report.roles, lambda role: role.name)
+    unserved = report.unserved if window.after is None else ()
+    return RoleList(
+        roles=[RoleView.model_validate(role) for role in found],
+        unserved=[UnservedView.model_validate(queue) for queue in unserved],
+        cursor=cursor,
+    )
 
 
 @router.put(

@@ -41,10 +41,16 @@ def _view(dag: Dag) -> GraphView:
     return GraphView(name=dag.name, parameters=list(dag.graph.params), nodes=nodes)
 
 
-@router.get("/dags", response_model=GraphList, openapi_extra=needs(Scope.READ, by_queue=True))
-async def dags(app: deps.TheApp) -> GraphList:
+@router.get(
+    "/dags",
+    response_model=GraphList,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def dags(app: deps.TheApp, window: deps.TheWindow) -> GraphList:
     """The graphs of this service's app."""
-    return GraphList(dags=[_view(app.dags[name]) for name in sorted(app.dags)])
+    found, cursor = window.of(app.dags.values(), lambda dag: dag.name)
+    return GraphList(dags=[_view(dag) for dag in found], cursor=cursor)
 
 
 @router.get(

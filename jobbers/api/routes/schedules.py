@@ -21,6 +21,7 @@ from jobbers.api.schedule_views import (
 )
 from jobbers.api.submit import load
 from jobbers.api.values import from_json_value
+from jobbers.api.windows import encoded
 from jobbers.app import Jobbers
 from jobbers.core.access import Scope
 from jobbers.dag.compose import Call
@@ -34,14 +35,12 @@ Name = Annotated[str, Path(description="Name of a schedule.", max_length=200, ex
 
 
 @router.get("", response_model=ScheduleList, responses=documented(422), openapi_extra=needs(Scope.READ))
-async def schedules(
-    app: deps.TheApp,
-    after: Annotated[str, Query(max_length=200, description="Only those behind this name.")] = "",
-    limit: deps.Limit = 50,
-) -> ScheduleList:
+async def schedules(app: deps.TheApp, window: deps.TheWindow) -> ScheduleList:
     """Schedules by name."""
-    found = await app.schedules.list(after, limit)
-    return ScheduleList(schedules=[ScheduleView.of(one) for one in found])
+    found, last = await app.schedules.page(window.after or "", window.limit)
+    return ScheduleList(
+        schedules=[ScheduleView.of(one) for one in found], cursor=None if last is None else encoded(last)
+    )
 
 
 @router.post(

@@ -12,6 +12,7 @@ from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
 from jobbers.api.statistics_views import (
     AdviceList,
+    AdviceView,
     Scale,
     StatisticsView,
     WorkerStatisticsList,
@@ -33,6 +34,7 @@ TargetWait = Annotated[
 )
 async def queue_statistics(
     inspector: deps.TheInspector,
+    window: deps.TheWindow,
     minutes: Minutes = 60,
     step: Annotated[
         int | None, Query(ge=1, le=KEPT_MINUTES, description="History in steps of so many minutes.")
@@ -42,7 +44,9 @@ async def queue_statistics(
 
     Costs a small read a minute and shard, and one for each task that is scheduled, running or dead, up to 10,000 of each.
     """
-    return StatisticsView.of(await inspector.statistics(minutes), step)
+    seen = await inspector.statistics(minutes)
+    found, cursor = window.of(seen.queues, lambda queue: queue.name)
+    return StatisticsView.of(seen, found, step, cursor)
 
 
 @router.get(
@@ -51,16 +55,24 @@ async def queue_statistics(
     responses=documented(422),
     openapi_extra=needs(Scope.READ),
 )
-async def worker_statistics(inspector: deps.TheInspector, minutes: Minutes = 60) -> WorkerStatisticsList:
+async def worker_statistics(
+    inspector: deps.TheInspector, window: deps.TheWindow, minutes: Minutes = 60
+) -> WorkerStatisticsList:
     """The workers of the last minutes, the queues that they served, and which attempts they ended early."""
     seen = await inspector.statistics(minutes)
-    return WorkerStatisticsList(workers=[WorkerStatisticsView.of(worker) for worker in seen.workers])
+    found, cursor = window.of(seen.workers, lambda worker: worker.id)
+    return WorkerStatisticsList(workers=[WorkerStatisticsView.of(worker) for worker in found], cursor=cursor)
 
 
 @router.get("/advice", response_model=AdviceList, responses=documented(422), openapi_extra=needs(Scope.READ))
-async def advice(inspector: deps.TheInspector, target_wait: TargetWait = 5.0) -> AdviceList:
+async def advice(
+    inspector: deps.TheInspector, window: deps.TheWindow, target_wait: TargetWait = 5.0
+) -> AdviceList:
     """For each queue, how fast tasks arrive and can be run, and how many workers keep their wait below the target."""
-    return AdviceList.of(await inspector.advice(target_wait), target_wait)
+    found, cursor = window.of(await inspector.advice(target_wait), lambda one: one.queue)
+    return AdviceList(
+        target_wait=target_wait, advice=[AdviceView.model_validate(one) for one in found], cursor=cursor
+    )
 
 
 @router.get(

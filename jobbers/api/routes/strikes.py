@@ -17,9 +17,10 @@ router = APIRouter(prefix="/strikes", tags=["strikes"], route_class=ApiRoute, re
 
 
 @router.get("", response_model=StrikeList, openapi_extra=needs(Scope.READ))
-async def strikes(inspector: deps.TheInspector) -> StrikeList:
+async def strikes(inspector: deps.TheInspector, window: deps.TheWindow) -> StrikeList:
     """What is struck: by whom, since when and why."""
-    return StrikeList(strikes=[StrikeView.of(strike) for strike in await inspector.strikes()])
+    found, cursor = window.of(await inspector.strikes(), lambda strike: strike.id)
+    return StrikeList(strikes=[StrikeView.of(strike) for strike in found], cursor=cursor)
 
 
 @router.post(

@@ -21,16 +21,23 @@ LONGEST_STATS = 180
 router = APIRouter(tags=["system"], route_class=ApiRoute)
 
 
-@router.get("/task-types", response_model=TaskTypeList, openapi_extra=needs(Scope.READ, by_queue=True))
-async def task_types(app: deps.TheApp) -> TaskTypeList:
+@router.get(
+    "/task-types",
+    response_model=TaskTypeList,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def task_types(app: deps.TheApp, window: deps.TheWindow) -> TaskTypeList:
     """The task types of this service's app, with their policies and the JSON schemas of their arguments."""
-    return TaskTypeList(task_types=[TaskTypeView.of(app.task_types[name]) for name in sorted(app.task_types)])
+    found, cursor = window.of(app.task_types.values(), lambda one: one.name)
+    return TaskTypeList(task_types=[TaskTypeView.of(one) for one in found], cursor=cursor)
 
 
-@router.get("/workers", response_model=WorkerList, openapi_extra=needs(Scope.READ))
-async def workers(inspector: deps.TheInspector) -> WorkerList:
+@router.get("/workers", response_model=WorkerList, responses=documented(422), openapi_extra=needs(Scope.READ))
+async def workers(inspector: deps.TheInspector, window: deps.TheWindow) -> WorkerList:
     """The workers that are alive or were a short while ago."""
-    return WorkerList(workers=[WorkerView.model_validate(worker) for worker in await inspector.workers()])
+    found, cursor = window.of(await inspector.workers(), lambda worker: worker.id)
+    return WorkerList(workers=[WorkerView.model_validate(worker) for worker in found], cursor=cursor)
 
 
 @router.get("/stats", response_model=StatsView, responses=documented(422), openapi_extra=needs(Scope.READ))

@@ -70,11 +70,22 @@ async function call(method, path, body, signal) {
   throw new ApiError(response.status, error.code ?? "error", error.message ?? response.statusText, error.parameter);
 }
 
-/** The body of a GET. `query` leaves out what is empty. */
-export async function get(path, query = {}, signal = undefined) {
+async function read(path, query, signal) {
   const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   const search = new URLSearchParams(given).toString();
   return (await call("GET", search ? `${path}?${search}` : path, undefined, signal)).body;
+}
+
+/** The body of a GET. `query` leaves out what is empty. A list is read to its end, page by page, unless it says a limit. */
+export async function get(path, query = {}, signal = undefined) {
+  const body = await read(path, query, signal);
+  let cursor = query.limit === undefined ? body.cursor : null;
+  while (cursor) {
+    const page = await read(path, { ...query, cursor }, signal);
+    for (const [name, entries] of Object.entries(page)) if (Array.isArray(entries)) body[name].push(...entries);
+    cursor = page.cursor;
+  }
+  return body;
 }
 
 export const remove = async (path) => (await call("DELETE", path, undefined)).body;

@@ -210,14 +210,14 @@ function One({ name, edit }) {
 }
 
 function All() {
-  const [trail, setTrail] = useState([""]);
-  const after = trail.at(-1);
-  const { data, error, refresh } = useWatch(`schedules ${after}`, (signal) => get("schedules", { after, limit: ROWS }, signal), { topic: after ? null : `schedules?limit=${ROWS}` });
-  const full = data?.schedules.length === ROWS;
+  const [trail, setTrail] = useState([null]);
+  const cursor = trail.at(-1);
+  const { data, error, refresh } = useWatch(`schedules ${cursor}`, (signal) => get("schedules", { cursor, limit: ROWS }, signal), { topic: cursor ? null : `schedules?limit=${ROWS}` });
+  const full = Boolean(data?.cursor);
   return html`<div class="row wrap title"><${Heading}>Schedules<//><span class="push"></span><a class="button" href="#/schedules?new=1">New schedule</a></div>
     <p class="lead">What is started again and again, by a cron line or an interval. Any worker of the app does it.</p>
     <${Card} flush>${data ? html`<${List} schedules=${data.schedules} refresh=${refresh} />` : html`<${Waiting} error=${error} />`}
-      ${(full || trail.length > 1) && html`<nav class="pager" aria-label="Pages of the list"><button disabled=${trail.length < 2} onClick=${() => setTrail(trail.slice(0, -1))}>Previous</button><span>Page ${trail.length}</span><button disabled=${!full} onClick=${() => setTrail([...trail, data.schedules.at(-1).name])}>Next</button></nav>`}
+      ${(full || trail.length > 1) && html`<nav class="pager" aria-label="Pages of the list"><button disabled=${trail.length < 2} onClick=${() => setTrail(trail.slice(0, -1))}>Previous</button><span>Page ${trail.length}</span><button disabled=${!full} onClick=${() => setTrail([...trail, data.cursor])}>Next</button></nav>`}
     <//>`;
 }
 
