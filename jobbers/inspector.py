@@ -232,6 +232,38 @@ class Inspector:
         """The workers that are alive or were a short while ago."""
         return await self.store.control.workers()
 
+    async def worker(self, worker: str) -> WorkerInfo:
+        """One worker of the roll. Raises :class:`NotFound`."""
+        found = next((one for one in await self.workers() if one.id == worker), None)
+        if found is None:
+            raise NotFound(f"there is no worker {worker[:100]!r}: see the list of workers for their ids")
+        return found
+
+    async def running_on(self, worker: str, most: int = 10_000) -> tuple[list[TaskRecord], bool]:
+        """What runs on a worker, of the first ``most`` running tasks; and whether these were all."""
+        found: list[TaskRecord] = []
+        cursor: str | None = None
+        for _ in range(0, most, MAX_PAGE):
+            page = await self.tasks(Status.RUNNING, cursor=cursor, limit=MAX_PAGE)
+            found += [record for record in page.tasks if record.worker == worker]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return found, cursor is None
+
+    async def pause_worker(self, worker: str) -> None:
+        """Let a worker claim nothing more; what runs there goes on. It hears of it within two seconds, and forgets it with
+        its end. Raises :class:`NotFound`, like the next two."""
+        await self.store.control.tell(worker, "pause")
+
+    async def resume_worker(self, worker: str) -> None:
+        """Let a worker claim again."""
+        await self.store.control.tell(worker, "")
+
+    async def drain_worker(self, worker: str) -> None:
+        """Let a worker claim nothing more, and end as at SIGTERM: in its grace time, by the policies of its types."""
+        await self.store.control.tell(worker, "drain")
+
     async def stats(self, minutes: int = 60) -> dict[int, Counter[tuple[str, str, str]]]:
         """Counts by (queue, type, outcome) for each minute since 1970 of the last ``minutes``."""
         return await self.store.inspect.stats(_minutes(minutes))

@@ -31,6 +31,7 @@ from jobbers.api.routes import (
     strikes,
     system,
     tasks,
+    workers,
 )
 from jobbers.app import Jobbers
 
@@ -49,7 +50,8 @@ _TAGS = [
     {"name": "breakers", "description": "Tasks wait while most attempts fail: look, open, close."},
     {"name": "schedules", "description": "What is started again and again."},
     {"name": "access", "description": "Keys, the login of the page, and the audit log."},
-    {"name": "system", "description": "Task types, workers, and whether all is well."},
+    {"name": "workers", "description": "Who is there and what they run; pause them, let them end."},
+    {"name": "system", "description": "Task types, numbers, and whether all is well."},
 ]
 _DESCRIPTION = """\
 Submit tasks and look after them. Writes need the header `Content-Type: application/json`. Every error has the body
@@ -94,6 +96,7 @@ def _router(gate: Gate) -> APIRouter:
         roles,
         dead_letters,
         strikes,
+        workers,
         system,
         access,
         statistics,

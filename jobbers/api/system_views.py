@@ -191,22 +191,6 @@ class TaskTypeList(View):
     cursor: Next = None
 
 
-class WorkerView(View):
-    """A worker that is alive or was a short while ago."""
-
-    id: str
-    seen: datetime
-    silent_seconds: float
-    facts: dict[str, str] = Field(description="What it says of itself.")
-
-
-class WorkerList(View):
-    """All workers."""
-
-    workers: list[WorkerView]
-    cursor: Next = None
-
-
 class CountsView(View):
     """How many tasks stand where."""
 

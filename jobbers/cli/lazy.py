@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "limits": "List limits and rates; change them while workers run.",
         "breakers": "List circuit breakers; open and close them.",
         "roles": "List roles and who serves what; change them live.",
-        "workers": "List workers.",
+        "workers": "List workers; pause them, let them end.",
         "stats": "Show what became of tasks, and how long they ran.",
         "strike": "Keep tasks from running, by type and arguments.",
         "dlq": "List, show, requeue or drop dead letters.",

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobbers.core.lanes import Lane
-from jobbers.errors import ConfigError, StoreError
+from jobbers.errors import ConfigError, NotFound, StoreError
 from jobbers.store.gateway import Gateway
-from jobbers.store.keys import LAYOUT_VERSION, GlobalKeys, ShardKeys
+from jobbers.store.keys import LAYOUT_VERSION, WORKER_ORDER, GlobalKeys, ShardKeys
 from jobbers.store.wire import ReplyError
 
+ORDERS = ("pause", "drain")
+"""What a worker can be told: to claim nothing; to claim nothing, and to end when what runs has ended."""
 SERVED_MS = 86_400_000
 """For how long it is known which worker served which queue."""
 
@@ -80,15 +82,16 @@ class ControlStore:
         """The paused queues."""
         return {item.decode() for item in await self._gateway.command("SMEMBERS", self._shards[0].paused)}
 
-    async def announce(self, worker: str, facts: Mapping[str, str | int | float], ttl_ms: int) -> None:
-        """Enter a worker into the roll, or refresh it."""
+    async def announce(self, worker: str, facts: Mapping[str, str | int | float], ttl_ms: int) -> str:
+        """Enter a worker into the roll, or refresh it. Returns what an operator has told it: one of :data:`ORDERS`, or
+        nothing."""
         seconds, _ = await self._gateway.command("TIME", patience=0)
         now = int(seconds) * 1000
         pairs = [part for pair in facts.items() for part in pair]
         served = [
             word for queue in str(facts.get("queues", "")).split(",") for word in (now, f"{worker} {queue}")
         ]
-        await self._gateway.essential(
+        *_, told = await self._gateway.essential(
             self._keys.prefix,
             [
                 ("ZADD", self._keys.workers, now, worker),
@@ -96,8 +99,21 @@ class ControlStore:
                 ("PEXPIRE", self._keys.worker(worker), ttl_ms),
                 ("ZADD", self._keys.served, *served),
                 ("ZREMRANGEBYSCORE", self._keys.served, "-inf", now - SERVED_MS),
+                ("HGET", self._keys.worker(worker), WORKER_ORDER),
             ],
         )
+        return told.decode(errors="replace") if isinstance(told, bytes) else ""
+
+    async def tell(self, worker: str, order: str) -> None:
+        """Tell a worker one of :data:`ORDERS`, or with nothing to go on; it hears of it when it next announces itself.
+        Raises :class:`NotFound`."""
+        key = self._keys.worker(worker)
+        write = ("HSET", key, WORKER_ORDER, order) if order else ("HDEL", key, WORKER_ORDER)
+        *_, left = await self._gateway.essential(self._keys.prefix, [write, ("PTTL", key)])
+        if not isinstance(left, int) or left < 0:
+            if left == -1:  # it has gone, and this would stay
+                await self._gateway.command("DEL", key)
+            raise NotFound(f"there is no worker {worker!r}: see the list of workers for their ids")
 
     async def leave(self, workers: Sequence[str]) -> None:
         """Strike workers from the roll."""

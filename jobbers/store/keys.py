@@ -46,7 +46,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:meta                 | hash   | layout version and shard count                                               |
 | G:workers              | zset   | worker id by the ms at which it was last seen                                |
 | G:strikes              | hash   | strikes by their ids, and under "version" how often they have changed        |
-| G:worker:<id>          | hash   | what a worker says of itself; expires when it is silent                      |
+| G:worker:<id>          | hash   | what a worker says of itself, and under "order" what it is told; expires     |
 | G:keys                 | hash   | API key by its name, without its secret; and "-", which stays                |
 | G:session:<digest>     | string | a login of the page; expires                                                 |
 | G:bucket:<caller>      | string | when a caller's bucket of calls is full, in us; expires then                 |
@@ -69,6 +69,9 @@ COMPACT_LIMIT = 64
 
 STRIKES_VERSION = "version"
 """The field beside the strikes that counts their changes."""
+
+WORKER_ORDER = "order"
+"""The field beside what a worker says of itself, in which it reads what an operator wants of it."""
 
 SHARD_KEYS: dict[str, str] = {
     "task": ":task:",

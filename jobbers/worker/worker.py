@@ -21,7 +21,7 @@ from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.engine import Capacity, Engine
 from jobbers.worker.identity import Identity, identify, known_dead, used
-from jobbers.worker.roles import RoleWatch
+from jobbers.worker.roles import NOTHING, RoleWatch
 from jobbers.worker.shutdown import exit_without, hurried
 
 log = logging.getLogger("jobbers.worker")
@@ -82,6 +82,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._moved = asyncio.Event()
+        self._paused = False
 
     @property
     def queues(self) -> list[str]:
@@ -208,8 +209,20 @@ class Worker:
     def _follow(self, engine: Engine, role: Role) -> None:
         """The role has become another."""
         self._serves = role
-        engine.serve(role)
+        if not self._paused:
+            engine.serve(role)
         self._moved.set()
+
+    def _obey(self, engine: Engine, order: str) -> None:
+        """Do what an operator has told this worker."""
+        if order == "drain" and not self._stop.is_set():
+            log.info("worker %s has been told to end", self.identity.id)
+            self.stop()
+        if (order == "pause") is not self._paused:
+            self._paused = not self._paused
+            log.info("worker %s has been told to %s", self.identity.id, "pause" if self._paused else "go on")
+            engine.serve(NOTHING if self._paused else self._serves)
+            self._moved.set()
 
     async def _presence(self, store: Store, engine: Engine) -> None:
         """Keep the entry in the roll up to date."""
@@ -231,11 +244,15 @@ class Worker:
                 "refused": engine.finisher.refused,
                 "started": started,
                 "stopping": int(self._stop.is_set()),
+                "paused": int(self._paused),
                 "lag_ms": round(lag * 1000),
                 **used(),
             }
             with contextlib.suppress(StoreError):
-                await store.control.announce(self.identity.id, facts, int(self.app.settings.lease * 6000))
+                told = await store.control.announce(
+                    self.identity.id, facts, int(self.app.settings.lease * 6000)
+                )
+                self._obey(engine, told)
             asleep = time.monotonic()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PRESENCE_SECONDS):

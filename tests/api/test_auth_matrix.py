@@ -24,7 +24,7 @@ from tests.api.support import call, error_of
 
 STATIC = {"/admin", "/admin/{name:path}"}
 """What anybody may get, in the routers: the files of the page."""
-FILLED = {"kind": "add", "role": "post", "name": "nothing", "task_id": new_id()}
+FILLED = {"kind": "add", "role": "post", "name": "nothing", "worker": "w", "task_id": new_id()}
 CREDENTIALS = ("none", "wrong", "expired", *Scope)
 
 

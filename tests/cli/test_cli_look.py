@@ -63,6 +63,16 @@ def test_workers(jobbers, desk) -> None:
     (data,) = jobbers("workers", "--json").data
     assert data["id"] == "someone-1a2b3c"
     assert data["facts"]["pid"] == "7"
+    assert jobbers("workers", "pause", "someone-1a2b3c").out == "told someone-1a2b3c to pause\n"
+    assert jobbers("workers", "--json").data[0]["facts"]["order"] == "pause"
+    assert jobbers("workers", "resume", "someone-1a2b3c", "--json").data == [
+        {"id": "someone-1a2b3c", "told": None}
+    ]
+    assert "order" not in jobbers("workers", "--json").data[0]["facts"]
+    assert jobbers("workers", "drain", "someone-1a2b3c", "--json").data == [
+        {"id": "someone-1a2b3c", "told": "drain"}
+    ]
+    assert "there is no worker 'nobody'" in jobbers("workers", "drain", "nobody", code=3).err
 
 
 def test_advice(jobbers, desk) -> None:

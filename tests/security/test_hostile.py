@@ -61,7 +61,15 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
 """What is right and cannot be left out, where something hostile is in another field: else that would be refused."""
 APART = {"pause", "resume", "drain", "run", "logout", "login", "trip", "reset"}
 PATHS = [
-    *("GET /tasks/{}", "GET /tasks/{}/result", "GET /tasks/{}/logs", "POST /tasks/{}/cancel", "GET /runs/{}"),
+    *(
+        "GET /tasks/{}",
+        "GET /tasks/{}/result",
+        "GET /tasks/{}/logs",
+        "GET /workers/{}",
+        "POST /workers/{}/pause",
+        "POST /tasks/{}/cancel",
+        "GET /runs/{}",
+    ),
     *(
         "GET /dags/{}",
         "POST /dags/{}/runs",

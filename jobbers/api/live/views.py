@@ -17,9 +17,10 @@ from jobbers.api.run_views import RunPage
 from jobbers.api.schedule_views import ScheduleList, ScheduleView
 from jobbers.api.statistics_views import AdviceList, StatisticsView
 from jobbers.api.strike_views import StrikeList, StrikeView
-from jobbers.api.system_views import QueueList, QueueView, StatsView, WorkerList, WorkerView
+from jobbers.api.system_views import QueueList, QueueView, StatsView
 from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
+from jobbers.api.worker_views import WorkerList, WorkerView
 from jobbers.app import Jobbers
 from jobbers.bulk import dead_groups
 from jobbers.core.status import Status

@@ -1,4 +1,4 @@
-"""Task types, workers, and whether all is well."""
+"""Task types, numbers, and whether all is well."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobbers.api import deps
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.system_views import Health, StatsView, TaskTypeList, TaskTypeView, WorkerList, WorkerView
+from jobbers.api.system_views import Health, StatsView, TaskTypeList, TaskTypeView
 from jobbers.core.access import Scope
 from jobbers.errors import StoreError
 
@@ -31,13 +31,6 @@ async def task_types(app: deps.TheApp, window: deps.TheWindow) -> TaskTypeList:
     """The task types of this service's app, with their policies and the JSON schemas of their arguments."""
     found, cursor = window.of(app.task_types.values(), lambda one: one.name)
     return TaskTypeList(task_types=[TaskTypeView.of(one) for one in found], cursor=cursor)
-
-
-@router.get("/workers", response_model=WorkerList, responses=documented(422), openapi_extra=needs(Scope.READ))
-async def workers(inspector: deps.TheInspector, window: deps.TheWindow) -> WorkerList:
-    """The workers that are alive or were a short while ago."""
-    found, cursor = window.of(await inspector.workers(), lambda worker: worker.id)
-    return WorkerList(workers=[WorkerView.model_validate(worker) for worker in found], cursor=cursor)
 
 
 @router.get("/stats", response_model=StatsView, responses=documented(422), openapi_extra=needs(Scope.READ))
