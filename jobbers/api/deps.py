@@ -100,6 +100,9 @@ TaskId = Annotated[
     str, AfterValidator(check_id), Path(description="Id of a task.", examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
 ]
 QueueName = Annotated[str, AfterValidator(_queue), Path(description="Name of a queue.", examples=["default"])]
+TypeName = Annotated[
+    str, Path(min_length=1, max_length=200, description="Name of a task type.", examples=["resize"])
+]
 TypeFilter = Annotated[
     str | None, Query(alias="type", max_length=200, description="Only tasks of this type.")
 ]

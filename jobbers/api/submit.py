@@ -57,6 +57,30 @@ def prepare(
     return Prepared(spec, submission.id is not None)
 
 
+def prepare_again(
+    app: Jobbers, caller: Caller, record: TaskRecord, edit: Edit, call: Call | None
+) -> Prepared:
+    """Another task like one that exists, with its arguments or others. Raises like :func:`prepare`."""
+    task_type = app.find(record.type)
+    if edit.given:
+        args, kwargs = load(task_type, edit.args or [], edit.kwargs or {})
+    else:
+        args, kwargs = task_type.signature.load(list(record.arguments), dict(record.keywords))
+    caller.check_queues([record.queue])
+    once = call is not None and task_type.policy.keyed is None
+    submitter = task_type.options(
+        queue=record.queue,
+        priority=record.priority,
+        unique=_of_call(call, 0) if call is not None and once else None,
+        headers=dict(inherited.get()) or None,
+    )
+    return Prepared(submitter.spec(args, kwargs), chosen=False)
+
+
+def _of_call(call: Call, index: int) -> Unique:
+    return Unique(f"once:{call.where}#{index}", KEPT_SECONDS)
+
+
 def _unique(
     task_type: TaskType[Any, Any], submission: Submission, call: Call | None, index: int
 ) -> Unique | None:
@@ -66,7 +90,7 @@ def _unique(
     given = unique, submission.debounce, submission.throttle, task_type.policy.keyed, submission.id
     if call is None or any(it is not None for it in given):
         return None if unique is None else Unique(unique.key, unique.until)
-    return Unique(f"once:{call.where}#{index}", KEPT_SECONDS)
+    return _of_call(call, index)
 
 
 def prepare_all(

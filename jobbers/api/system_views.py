@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobbers.api.strike_views import StrikeView
 from jobbers.api.task_views import View
 from jobbers.api.windows import Next
 from jobbers.core.policy import Policy
@@ -189,6 +190,24 @@ class TaskTypeList(View):
 
     task_types: list[TaskTypeView]
     cursor: Next = None
+
+
+class TaskTypeDetails(View):
+    """A task type, and what holds for it now."""
+
+    task_type: TaskTypeView
+    route: str | None = Field(description="The queue to which an operator sends its tasks; `null`: its own.")
+    strikes: list[StrikeView] = Field(description="What of it must not run.")
+    outcomes: dict[str, int] = Field(
+        description="What became of its tasks.", examples=[{"succeeded": 120, "retried": 3, "failed": 1}]
+    )
+
+
+class SettingsView(View):
+    """What a service is set to."""
+
+    version: str
+    settings: dict[str, str] = Field(description="As text; durations are in seconds, and sizes in bytes.")
 
 
 class CountsView(View):

@@ -22,6 +22,7 @@ from jobbers.api.system_views import (
     RouteWanted,
 )
 from jobbers.core.access import Scope
+from jobbers.errors import NotFound
 
 router = APIRouter(tags=["queues"], route_class=ApiRoute)
 
@@ -37,6 +38,21 @@ async def queues(inspector: deps.TheInspector, caller: deps.TheCaller, window: d
     theirs = [queue for queue in await inspector.queues() if caller.may_use([queue.name])]
     found, cursor = window.of(theirs, lambda queue: queue.name)
     return QueueList(queues=[QueueView.model_validate(queue) for queue in found], cursor=cursor)
+
+
+@router.get(
+    "/queues/{name}",
+    response_model=QueueView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def queue(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps.QueueName) -> QueueView:
+    """How one queue stands."""
+    caller.check_queues([name])
+    found = next((one for one in await inspector.queues() if one.name == name), None)
+    if found is None:
+        raise NotFound(f"there is no queue {name}: nothing has been submitted to it yet")
+    return QueueView.model_validate(found)
 
 
 @router.post(
@@ -137,7 +153,7 @@ async def routes(inspector: deps.TheInspector, window: deps.TheWindow) -> RouteL
     responses=documented(400, 413, 415, 422),
     openapi_extra=needs(Scope.OPERATE),
 )
-async def route(inspector: deps.TheInspector, kind: str, body: RouteWanted) -> Route:
+async def route(inspector: deps.TheInspector, kind: deps.TypeName, body: RouteWanted) -> Route:
     """Send the tasks of a type to this queue from now on. Clients look at most every second."""
     await inspector.route(kind, body.queue)
     return Route(type=kind, queue=body.queue)
@@ -146,7 +162,7 @@ async def route(inspector: deps.TheInspector, kind: str, body: RouteWanted) -> R
 @router.delete(
     "/routes/{kind}", response_model=Route, responses=documented(404, 422), openapi_extra=needs(Scope.OPERATE)
 )
-async def unroute(inspector: deps.TheInspector, kind: str) -> Route:
+async def unroute(inspector: deps.TheInspector, kind: deps.TypeName) -> Route:
     """Let the tasks of a type go where it says."""
     await inspector.unroute(kind)
     return Route(type=kind, queue=None)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+import jobbers
 from jobbers.api import deps
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.system_views import Health, StatsView, TaskTypeList, TaskTypeView
+from jobbers.api.strike_views import StrikeView
+from jobbers.api.system_views import (
+    Health,
+    SettingsView,
+    StatsView,
+    TaskTypeDetails,
+    TaskTypeList,
+    TaskTypeView,
+)
 from jobbers.core.access import Scope
-from jobbers.errors import StoreError
+from jobbers.errors import NotFound, StoreError
+from jobbers.settings import displayed
 
 READY_SECONDS = 1.0
 LONGEST_STATS = 180
@@ -31,6 +42,46 @@ async def task_types(app: deps.TheApp, window: deps.TheWindow) -> TaskTypeList:
     """The task types of this service's app, with their policies and the JSON schemas of their arguments."""
     found, cursor = window.of(app.task_types.values(), lambda one: one.name)
     return TaskTypeList(task_types=[TaskTypeView.of(one) for one in found], cursor=cursor)
+
+
+@router.get(
+    "/task-types/{kind}",
+    response_model=TaskTypeDetails,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.READ),
+)
+async def task_type(
+    app: deps.TheApp,
+    inspector: deps.TheInspector,
+    kind: deps.TypeName,
+    minutes: Annotated[int, Query(ge=1, le=LONGEST_STATS, description="How many minutes to look back.")] = 60,
+) -> TaskTypeDetails:
+    """One task type, with what operators have changed about it, and what became of its tasks in the last minutes.
+
+    Its queue is changed by `/routes`, its limits and rates by `/limits`, and what must not run by `/strikes`.
+    """
+    found = app.task_types.get(kind)
+    if found is None:
+        raise NotFound(f"there is no task type {kind[:100]!r} in the app of this service")
+    routes, strikes, counted = await asyncio.gather(
+        inspector.routes(), inspector.strikes(), inspector.stats(minutes)
+    )
+    outcomes: Counter[str] = Counter()
+    for numbers in counted.values():
+        for (_, of, outcome), number in numbers.items():
+            outcomes[outcome] += number if of == kind else 0
+    return TaskTypeDetails(
+        task_type=TaskTypeView.of(found),
+        route=routes.get(kind),
+        strikes=[StrikeView.of(strike) for strike in strikes if strike.type == kind],
+        outcomes={outcome: number for outcome, number in sorted(outcomes.items()) if number},
+    )
+
+
+@router.get("/settings", response_model=SettingsView, openapi_extra=needs(Scope.ADMIN))
+async def settings(app: deps.TheApp) -> SettingsView:
+    """What this service is set to, without secrets: the settings of its app, and its release."""
+    return SettingsView(version=jobbers.__version__, settings=displayed(app.settings))
 
 
 @router.get("/stats", response_model=StatsView, responses=documented(422), openapi_extra=needs(Scope.READ))

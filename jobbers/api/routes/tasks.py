@@ -16,7 +16,7 @@ from jobbers.api.errors import ApiError, documented
 from jobbers.api.reach import check_tasks, missing
 from jobbers.api.route import ApiRoute
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
-from jobbers.api.submit import load_edit, prepare, prepare_all, submit_all
+from jobbers.api.submit import load_edit, prepare, prepare_again, prepare_all, submit_all
 from jobbers.api.task_views import (
     Cancelled,
     LogLineView,
@@ -288,6 +288,37 @@ async def requeue(
     else:
         await inspector.requeue(task_id)
     return StatusView(id=task_id, status=Status.QUEUED)
+
+
+@router.post(
+    "/{task_id}/again",
+    status_code=201,
+    response_model=Submitted,
+    responses={
+        **documented(400, 404, 409, 413, 415, 429, 507),
+        200: {"model": Submitted, "description": "There was such a task already."},
+    },
+    openapi_extra=needs(Scope.SUBMIT, by_queue=True),
+)
+async def again(
+    app: deps.TheApp,
+    client: deps.TheClient,
+    inspector: deps.TheInspector,
+    *,
+    caller: deps.TheCaller,
+    call: deps.TheCall,
+    task_id: deps.TaskId,
+    response: Response,
+    edit: Edit | None = None,
+) -> Submitted:
+    """Submit another task like this one, whatever has become of it: of its type, in its queue, with its priority, and with
+    its arguments or others. The task itself stays as it is; to give a failed one a new life, see `/requeue`."""
+    await check_tasks(caller, inspector, [task_id])
+    record = await inspector.task(task_id)
+    (submitted,) = await submit_all(client, [prepare_again(app, caller, record, edit or Edit(), call)])
+    if not submitted.created:
+        response.status_code = 200
+    return submitted
 
 
 async def page(
