@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 import jobbers
 from jobbers.api.deps import bound
 from jobbers.api.errors import documented, place, respond
+from jobbers.api.examples import add_examples
 from jobbers.api.gate import Authenticate, Gate
 from jobbers.api.guard import Guard
 from jobbers.api.route import MAX_BODY
@@ -115,6 +117,14 @@ def page_router() -> APIRouter:
     return page.router
 
 
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """See FastAPI: the description, which has an example of everything."""
+        if self.openapi_schema is None:
+            add_examples(super().openapi())
+        return super().openapi()
+
+
 def create_app(
     app: Jobbers,
     *,
@@ -136,7 +146,7 @@ def create_app(
     else keeps strangers away.
     """
     limit = max(MAX_BODY, 4 * app.settings.max_payload) if max_body is None else max_body
-    api = FastAPI(
+    api = _Application(
         title="Jobbers",
         version=jobbers.__version__,
         description=_DESCRIPTION,

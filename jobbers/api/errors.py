@@ -115,8 +115,8 @@ _DESCRIPTIONS = {
     403: "The key may not do this: `forbidden`, `queue_forbidden`, `cross_site`, `local_only`.",
     404: "There is no such task: `not_found`.",
     408: "The body came too slowly: `body_too_slow`.",
-    409: "The status does not allow it: `conflict`, `queue_draining`, `task_failed`, `task_cancelled`, `task_skipped`; or "
-    "it is a repeated call: `in_progress`, `answer_not_kept`.",
+    409: "What there is does not allow it: `conflict`, `limit_reached`, `struck`, `queue_draining`, "
+    "`task_failed`, `task_cancelled`, `task_skipped`; or it is a repeated call: `in_progress`, `answer_not_kept`.",
     410: "The task succeeded, and its result is gone: `result_expired`, `undecodable_result`.",
     413: "Too large: `body_too_large`, `payload_too_large`.",
     415: "The body must be `application/json`: `unsupported_media_type`.",

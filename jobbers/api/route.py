@@ -7,6 +7,7 @@ application of their own. What their dependencies raise is theirs to answer.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import re
 from collections.abc import Callable, Coroutine
@@ -26,6 +27,7 @@ from jobbers.errors import JobbersError, PayloadTooLarge
 MAX_BODY = 8 * 1024 * 1024
 MAX_BODY_KEY = "jobbers.max_body"
 """Where the middleware of a whole application leaves another limit in the scope of a request."""
+LONGEST_SUMMARY = 90
 BODY_SECONDS = 30.0
 """A body that has not come by then will not be waited for."""
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
@@ -37,6 +39,7 @@ class ApiRoute(APIRoute):
     """A route of this API."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["summary"] = options.get("summary") or _summary(endpoint)
         methods, extra = options.get("methods"), options.get("openapi_extra")
         options["responses"] = dict(options.get("responses") or {})
         options["openapi_extra"] = dict(extra or {})
@@ -126,6 +129,12 @@ class JsonRequest(Request):
                 raise _too_deep() from None
             raise ApiError(400, "malformed_json", f"the body is not JSON: {error}") from None
         return value
+
+
+def _summary(endpoint: Callable[..., Any]) -> str:
+    """What the first clause of its documentation says, up to a comma if that is long."""
+    said = re.split(r"[.:;](?:\s|$)", inspect.getdoc(endpoint) or "", maxsplit=1)[0].replace("\n", " ")
+    return said if len(said) <= LONGEST_SUMMARY else said.partition(",")[0]
 
 
 def _finished(response: Response) -> Response:

@@ -197,6 +197,10 @@ class Cancellation(Sent):
 class Edit(Sent):
     """Other arguments for a new life. If either is given, both replace those that the task had."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kwargs": {"image": "cat.png", "width": 640}}]}
+    )
+
     args: Arguments | None = None
     kwargs: Keywords | None = None
 
@@ -208,6 +212,8 @@ class Edit(Sent):
 
 class Selection(Sent):
     """Dead letters: by their ids; or those of a type, of a queue, or of both; or all."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "resize", "queue": "mail"}]})
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH)] | None = None
     type: str | None = Field(None, description="Those of this task type.")
@@ -224,6 +230,8 @@ class Selection(Sent):
 
 class RequeueSelection(Selection, Edit):
     """Dead letters to give a new life; a single one by its id may get other arguments."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "resize", "limit": 100}]})
 
     limit: Annotated[int, Field(strict=True, ge=1, le=100_000)] = Field(
         1_000, description="How many to requeue at most, of those that a type, a queue or `all` selects."
