@@ -95,6 +95,7 @@ async def test_pages_are_the_whole(api: httpx2.AsyncClient, app: Jobbers, path: 
             found += [entry[name] for entry in page[field]]
             cursor = page["cursor"]
             pages += 1
+            assert pages <= len(names) + 1
         assert found == names
     for wrong in ({"limit": 0}, {"limit": MAX_PAGE + 1}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "n_"}):
         error = error_of(await api.get(path, params=wrong), 422, "invalid_input")
