@@ -15,11 +15,12 @@ from jobbers.api.live.topics import Kind, Topic
 from jobbers.api.role_views import RoleList
 from jobbers.api.run_views import RunPage
 from jobbers.api.schedule_views import ScheduleList, ScheduleView
-from jobbers.api.statistics_views import AdviceList, StatisticsView
+from jobbers.api.statistics_views import AdviceList, AdviceView, StatisticsView
 from jobbers.api.strike_views import StrikeList, StrikeView
 from jobbers.api.system_views import QueueList, QueueView, StatsView
 from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
+from jobbers.api.windows import encoded
 from jobbers.api.worker_views import WorkerList, WorkerView
 from jobbers.app import Jobbers
 from jobbers.bulk import dead_groups
@@ -70,7 +71,8 @@ async def _stats(app: Jobbers, _: Topic) -> dict[str, Any]:
 
 
 async def _statistics(app: Jobbers, _: Topic) -> dict[str, Any]:
-    return dumped(StatisticsView.of(await (await app.inspector()).statistics(60), 1))
+    seen = await (await app.inspector()).statistics(60)
+    return dumped(StatisticsView.of(seen, seen.queues, 1, None))
 
 
 async def _tasks(app: Jobbers, topic: Topic) -> dict[str, Any]:
@@ -103,12 +105,16 @@ async def _groups(app: Jobbers, topic: Topic) -> dict[str, Any]:
 
 
 async def _advice(app: Jobbers, _: Topic) -> dict[str, Any]:
-    return dumped(AdviceList.of(await (await app.inspector()).advice(TARGET_WAIT), TARGET_WAIT))
+    found = await (await app.inspector()).advice(TARGET_WAIT)
+    return dumped(
+        AdviceList(target_wait=TARGET_WAIT, advice=[AdviceView.model_validate(one) for one in found])
+    )
 
 
 async def _schedules(app: Jobbers, topic: Topic) -> dict[str, Any]:
-    found = await app.schedules.list("", topic.limit)
-    return dumped(ScheduleList(schedules=[ScheduleView.of(one) for one in found]))
+    found, last = await app.schedules.page("", topic.limit)
+    cursor = None if last is None else encoded(last)
+    return dumped(ScheduleList(schedules=[ScheduleView.of(one) for one in found], cursor=cursor))
 
 
 async def _schedule(app: Jobbers, topic: Topic) -> dict[str, Any]:
