@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 import jobbers
 from jobbers.api.deps import bound
+from jobbers.api.direct import Direct
 from jobbers.api.errors import documented, place, respond
 from jobbers.api.examples import add_examples
 from jobbers.api.gate import Authenticate, Gate
@@ -146,6 +147,7 @@ def create_app(
     else keeps strangers away.
     """
     limit = max(MAX_BODY, 4 * app.settings.max_payload) if max_body is None else max_body
+    gate = Gate(app, authenticate, required=auth_required, local_only=not insecure)
     api = _Application(
         title="Jobbers",
         version=jobbers.__version__,
@@ -155,11 +157,11 @@ def create_app(
         docs_url=None,  # its scripts would come from elsewhere, into the origin of the page's login
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard, max_body=limit, hosts=hosts)],
+        middleware=[Middleware(Guard, max_body=limit, hosts=hosts, direct=Direct(gate, PREFIX))],
         exception_handlers={HTTPException: _answer},
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    gate = api.state.jobbers_gate = Gate(app, authenticate, required=auth_required, local_only=not insecure)
+    api.state.jobbers_gate = gate
     api.include_router(_router(gate))
     api.include_router(page_router())
     api.add_api_route("/", page.to_the_page, include_in_schema=False)

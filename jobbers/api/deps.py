@@ -34,15 +34,22 @@ def bound(gate: Gate) -> Any:
         _in_description: Annotated[object, Security(_bearer)],  # the gate reads them; these two document it
         _too: Annotated[object, Security(_header)],
     ) -> None:
-        request.state.jobbers = gate.app
-        request.state.jobbers_gate = gate
-        caller = await gate.admit(request)
-        await once.begin(request, gate.app, caller, request.scope.get(ROUTE_KEY))
-        headers = request.headers
-        # Set in any case: requests of one connection may share a context.
-        inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
+        await enter(gate, request)
 
     return Depends(bind)
+
+
+async def enter(gate: Gate, request: Request) -> Caller:
+    """Say which app a request is for and in which trace, and who calls. Raises like :meth:`Gate.admit` and
+    :func:`once.begin`."""
+    request.state.jobbers = gate.app
+    request.state.jobbers_gate = gate
+    caller = await gate.admit(request)
+    await once.begin(request, gate.app, caller, request.scope.get(ROUTE_KEY))
+    headers = request.headers
+    # Set in any case: requests of one connection may share a context.
+    inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
+    return caller
 
 
 async def _app(request: Request) -> Jobbers:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobbers.api.direct import Direct
 from jobbers.api.errors import HEADERS, place, respond, shape
 from jobbers.api.route import MAX_BODY_KEY
 
@@ -17,11 +18,12 @@ class Guard:
 
     ``hosts`` are the names (without ports) under which the server may be called; ``None`` allows any. A server that
     listens on loopback needs this: a page in a browser there can make its own host name point to loopback, and would
-    then speak to us as if it were ours.
+    then speak to us as if it were ours. What ``direct`` answers goes no further.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int, hosts: Collection[str] | None) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, hosts: Collection[str] | None, direct: Direct) -> None:
         self._app = app
+        self._direct = direct
         self._max_body = max_body
         self._hosts = None if hosts is None else {_bare(host) for host in hosts}
 
@@ -48,7 +50,7 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, protected)
+            await (self._direct.find(scope) or self._app)(scope, receive, protected)
         except Exception as error:
             if started:
                 raise

@@ -55,34 +55,42 @@ class ApiRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def shaped(request: Request) -> Response:
-            request.scope[ROUTE_KEY] = self
             gate = getattr(request.app.state, "jobbers_gate", None)
-            status: int | None = 500
-            known: Response | None = None
-            try:
-                if isinstance(gate, Gate):
-                    await gate.admit(
-                        request
-                    )  # before a stranger's body is read; in other applications after it
-                if request.method in _WRITES:
-                    _require_json(request)
-                response = await handle(JsonRequest(request.scope, request.receive))
-                if self.tagged:
-                    response = etags.conditional(request, response)
-                known, status = response, response.status_code
-            except once.Repeated as repeated:
-                response, status = repeated.response, None  # nothing was done now
-            except (ApiError, JobbersError, RequestValidationError) as error:
-                response = known = respond(error, place(request.scope))
-                status = response.status_code
-            finally:
-                await once.end(request, known)
-                used = getattr(request.state, "jobbers_gate", None)
-                if isinstance(used, Gate) and status is not None:
-                    await used.record(request, self, status)
-            return _finished(response)
+            # before a stranger's body is read; in other applications after it
+            return await self.answer(request, handle, gate if isinstance(gate, Gate) else None)
 
         return shaped
+
+    async def answer(
+        self,
+        request: Request,
+        handle: Callable[[Request], Coroutine[Any, Any, Response]],
+        gate: Gate | None,
+    ) -> Response:
+        """What ``handle`` makes of a request, for those whom ``gate`` admits; refusals in the one shape of errors."""
+        request.scope[ROUTE_KEY] = self
+        status: int | None = 500
+        known: Response | None = None
+        try:
+            if gate is not None:
+                await gate.admit(request)
+            if request.method in _WRITES:
+                _require_json(request)
+            response = await handle(JsonRequest(request.scope, request.receive))
+            if self.tagged:
+                response = etags.conditional(request, response)
+            known, status = response, response.status_code
+        except once.Repeated as repeated:
+            response, status = repeated.response, None  # nothing was done now
+        except (ApiError, JobbersError, RequestValidationError) as error:
+            response = known = respond(error, place(request.scope))
+            status = response.status_code
+        finally:
+            await once.end(request, known)
+            used = getattr(request.state, "jobbers_gate", None)
+            if isinstance(used, Gate) and status is not None:
+                await used.record(request, self, status)
+        return _finished(response)
 
 
 class JsonRequest(Request):
