@@ -130,13 +130,14 @@ class Submitter(Generic[P, R]):
             sending.sent(None)
         return list(map(self._type.submitted, specs, ids))
 
-    def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskSpec:
-        """What :meth:`submit` would send: checked, encoded, and with its id. Raises like it, before anything is sent."""
-        outbound = self._type.outbound
+    def spec(self, args: Sequence[Any], kwargs: Mapping[str, Any], id: str | None = None) -> TaskSpec:
+        """What :meth:`submit` would send: checked, encoded, and with its id or this one. Raises like it, before anything is
+        sent."""
+        outbound, task_id = self._type.outbound, id or self._options.id
         if outbound is None:
-            return self._spec(args, kwargs, self._options.id, self._options.headers)
+            return self._spec(args, kwargs, task_id, self._options.headers)
         with self._sending(outbound, 1) as sending:
-            spec = self._spec(args, kwargs, self._options.id, sending.headers)
+            spec = self._spec(args, kwargs, task_id, sending.headers)
             sending.sent(spec.id)
         return spec
 
@@ -280,6 +281,8 @@ class TaskType(Generic[P, R]):
     def gates_of(self, args: Sequence[Any], kwargs: Mapping[str, Any], placement: Placement) -> str:
         """The gates that a task with these arguments has to pass, as its record has them. Raises :class:`InvalidInput` when
         the key of one cannot be had."""
+        if not (self.gates.gates or self.gates_of_queues):
+            return ""
         of_queue = self.gates_of_queues.get(placement.queue, NO_GATES)
         texts = [
             gates.text(lambda: self.signature.bound(args, kwargs), placement.queue)

@@ -116,8 +116,8 @@ class Submission(Sent):
     )
 
     type: TypeText = Field(description="Name of a registered task type.", examples=["resize"])
-    args: Arguments = []
-    kwargs: Keywords = {}
+    args: Arguments = Field(default_factory=list)
+    kwargs: Keywords = Field(default_factory=dict)
     id: Id | None = Field(
         None,
         description="A ULID of your own. Submitting it again changes nothing, so a call whose answer was lost can "

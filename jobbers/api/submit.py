@@ -20,7 +20,7 @@ from jobbers.core.status import Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.core.trace_context import inherited
 from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
-from jobbers.task_type import TaskType
+from jobbers.task_type import Submitter, TaskType
 
 
 class Prepared(NamedTuple):
@@ -30,31 +30,64 @@ class Prepared(NamedTuple):
     chosen: bool
 
 
+Submitters = dict[tuple[Any, ...], Submitter[Any, Any]]
+"""Those that the submissions of one call need, by their options: most have the same."""
+
+
 def prepare(
-    app: Jobbers, caller: Caller, submission: Submission, call: Call | None = None, index: int = 0
+    app: Jobbers,
+    caller: Caller,
+    submission: Submission,
+    call: Call | None = None,
+    index: int = 0,
+    known: Submitters | None = None,
 ) -> Prepared:
-    """Check and encode one submission, the one with this ``index`` of a ``call``. Raises :class:`UnknownTaskType`,
-    :class:`InvalidInput` and its kinds, and
-    :class:`ApiError` 403 for a queue that is not the caller's."""
+    """Check and encode one submission, the one with this ``index`` of a ``call``; ``known`` is made for its next ones, too.
+
+    Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds, and :class:`ApiError` 403 for a queue that is not
+    the caller's."""
     task_type = app.find(submission.type)
     args, kwargs = load(task_type, submission.args, submission.kwargs)
-    given = submission.unique, submission.debounce, submission.throttle
-    submitter = task_type.options(
-        id=submission.id,
-        queue=submission.queue,
-        priority=submission.priority,
-        delay=submission.delay,
-        at=submission.at,
-        deadline=submission.deadline,
-        unique=_unique(task_type, submission, call, index),
-        debounce=None if given[1] is None else Debounce(given[1].wait, given[1].key, given[1].max_wait),
-        throttle=None if given[2] is None else Throttle(given[2].period, given[2].key, given[2].trailing),
-        headers={**inherited.get(), **(submission.headers or {})} or None,
-    )
-    spec = submitter.spec(args, kwargs)
+    unique = _unique(task_type, submission, call, index)
+    submitter = _submitter(task_type, submission, unique, {} if known is None else known)
+    spec = submitter.spec(args, kwargs, submission.id)
     queue = spec.placement.queue  # what came of the type, its spread and the submission
     caller.check_queues([queue], f"this task goes to queue {queue!r}, and ", "queue")
     return Prepared(spec, submission.id is not None)
+
+
+def _submitter(
+    task_type: TaskType[Any, Any], submission: Submission, unique: Unique | None, known: Submitters
+) -> Submitter[Any, Any]:
+    """What submits with the options of a submission, but for its id."""
+    headers = {**inherited.get(), **(submission.headers or {})} or None
+    key = (
+        task_type.name,
+        submission.queue,
+        submission.priority,
+        submission.delay,
+        submission.at,
+        submission.deadline,
+        None if headers is None else tuple(headers.items()),
+    )
+    debounce, throttle = submission.debounce, submission.throttle
+    own = not (unique is None and debounce is None and throttle is None)
+    submitter = None if own else known.get(key)
+    if submitter is None:
+        submitter = task_type.options(
+            queue=submission.queue,
+            priority=submission.priority,
+            delay=submission.delay,
+            at=submission.at,
+            deadline=submission.deadline,
+            unique=unique,
+            debounce=None if debounce is None else Debounce(debounce.wait, debounce.key, debounce.max_wait),
+            throttle=None if throttle is None else Throttle(throttle.period, throttle.key, throttle.trailing),
+            headers=headers,
+        )
+        if not own:
+            known[key] = submitter
+    return submitter
 
 
 def prepare_again(
@@ -101,11 +134,14 @@ def prepare_all(
     Raises :class:`ApiError` that names the index of the first that is wrong."""
     prepared = []
     placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
+    known: Submitters = {}
     for index, submission in enumerate(submissions):
         try:
-            spec, chosen = prepare(app, caller, submission, call, index)
-            shared = placements.setdefault(spec.placement.head, spec.placement)
-            prepared.append(Prepared(replace(spec, placement=shared), chosen))
+            task = prepare(app, caller, submission, call, index, known)
+            shared = placements.setdefault(task.spec.placement.head, task.spec.placement)
+            if shared is not task.spec.placement:
+                task = task._replace(spec=replace(task.spec, placement=shared))
+            prepared.append(task)
         except (InvalidInput, UnknownTaskType) as error:
             where = f"tasks[{index}]"
             inner = error.parameter if isinstance(error, InvalidArgument) else None
@@ -156,7 +192,10 @@ async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitte
     }
     known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
     return [
-        Submitted(id=task_id, status=known.get(task_id), created=task_id == spec.id and task_id in fresh)
+        # not checked once more: it is what was just made
+        Submitted.model_construct(
+            id=task_id, status=known.get(task_id), created=task_id == spec.id and task_id in fresh
+        )
         for spec, task_id in pairs
     ]
 
