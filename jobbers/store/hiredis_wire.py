@@ -19,13 +19,37 @@ from jobbers.store.url import RedisAddress
 from jobbers.store.wire import CONNECT_SECONDS, SILENCE_SECONDS, Argument, Disconnected, ReplyError
 
 
+class _Replies:
+    """Collects the replies to commands that were sent together, those that are errors too, for one future: a future for
+    each would take longer than all the rest of reading them."""
+
+    def __init__(self, future: asyncio.Future[list[Any]], count: int) -> None:
+        self._future = future
+        self._count = count
+        self._replies: list[Any] = []
+        self.done = future.done
+
+    def set_result(self, reply: Any) -> None:
+        """Take the next reply."""
+        self._replies.append(reply)
+        if len(self._replies) == self._count:
+            self._future.set_result(self._replies)
+
+    def set_exception(self, error: ReplyError | Disconnected) -> None:
+        """Take an error for the next reply; the end of the connection is one for all."""
+        if isinstance(error, Disconnected):
+            self._future.set_exception(error)
+        else:
+            self.set_result(error)
+
+
 class HiredisWire(asyncio.Protocol):
     """A :class:`jobbers.store.wire.Wire` over TCP, TLS or a unix socket."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._reader = hiredis.Reader(replyError=ReplyError)
-        self._pending: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self._pending: deque[tuple[asyncio.Future[Any] | _Replies, float]] = deque()
         self._transport: asyncio.Transport | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._closed = loop.create_future()
@@ -73,14 +97,19 @@ class HiredisWire(asyncio.Protocol):
 
     def send(self, command: tuple[Argument, ...], block: float = 0.0) -> asyncio.Future[Any]:
         """Send one command now; the future gets its reply. Raises :class:`Disconnected` if nothing was sent."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._write(hiredis.pack_command(command), future, 1, block)  # type: ignore[arg-type]
+        return future
+
+    def _write(
+        self, data: bytes, waits: asyncio.Future[Any] | _Replies, count: int, block: float = 0.0
+    ) -> None:
         if not self.alive or self._transport is None:
             raise Disconnected("not connected", sent=False)
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]
-        self._pending.append((future, self._loop.time() + SILENCE_SECONDS + block))
+        self._transport.write(data)
+        self._pending.extend([(waits, self._loop.time() + SILENCE_SECONDS + block)] * count)
         if self._watchdog is None:
             self._watchdog = self._loop.call_later(SILENCE_SECONDS / 3, self._watch)
-        return future
 
     def _watch(self) -> None:
         """A half-open connection says nothing for ever: notice, so that nobody waits for ever."""
@@ -96,11 +125,12 @@ class HiredisWire(asyncio.Protocol):
 
     async def call_many(self, commands: Iterable[tuple[Argument, ...]]) -> list[Any]:
         """See :class:`jobbers.store.wire.Wire`."""
-        replies = await asyncio.gather(*[self.send(command) for command in commands], return_exceptions=True)
-        for reply in replies:
-            if isinstance(reply, Disconnected):
-                raise reply
-        return list(replies)
+        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
+        if not packed:
+            return []
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        self._write(b"".join(packed), _Replies(future, len(packed)), len(packed))
+        return await future
 
     async def close(self) -> None:
         """See :class:`jobbers.store.wire.Wire`."""
