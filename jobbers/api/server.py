@@ -114,7 +114,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
+                limit_concurrency=MOST_CONNECTIONS + 1,  # uvicorn refuses at that many
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
