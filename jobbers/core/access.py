@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from jobbers.core.names import MAX_NAME, check_name
@@ -149,8 +150,12 @@ def pack_key(facts: KeyFacts, stored: str) -> bytes:
 
 def unpack_key(name: str, packed: object) -> tuple[KeyFacts, str] | None:
     """A key and the digest of its secret; ``None`` if there is none, or what lies there is no key and opens nothing."""
-    if not isinstance(packed, bytes):
-        return None
+    return _unpack(name, packed) if isinstance(packed, bytes) else None
+
+
+@lru_cache(maxsize=256)
+def _unpack(name: str, packed: bytes) -> tuple[KeyFacts, str] | None:
+    """What a key is depends on what is stored only, which is read for every call: so the same need not be read twice."""
     try:
         found: dict[str, Any] = json.loads(packed)
         expires = found["expires"]
