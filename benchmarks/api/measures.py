@@ -99,6 +99,7 @@ def reads(service: Service, ids: list[str], seconds: float) -> dict[str, Row]:
         "status=succeeded&limit=50",
     ]
     paths = {
+        "health (asks the server nothing)": ["/health"],
         "get a task": [f"/tasks/{task_id}" for task_id in ids],
         "list tasks": [f"/tasks?{words}" for words in lists],
         "statistics": ["/stats"],
