@@ -32,7 +32,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "")
+        hosts = Headers(scope=scope).getlist("host")
+        if (
+            len(hosts) > 1
+        ):  # not every parser of uvicorn's refuses this, and a proxy may have read another one
+            await shape(400, "bad_request", "a request has one Host header")(scope, receive, send)
+            return
+        host = hosts[0] if hosts else ""
         if self._hosts is not None and host_name(host) not in self._hosts:
             refusal = shape(421, "wrong_host", "this server is not to be called by that host name")
             await refusal(scope, receive, send)
