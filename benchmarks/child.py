@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,13 +33,16 @@ def _die_with_parent() -> None:
 
 
 class Child:
-    """One subprocess with pipes for standard input and output; use it as a context manager."""
+    """One subprocess with pipes for standard input and output, and ``more`` in its environment; use it as a context
+    manager."""
 
-    def __init__(self, argv: list[str], *, name: str) -> None:
+    def __init__(self, argv: list[str], *, name: str, more: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._output = b""
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | dict(
+            more or {}
+        )
         self.process = subprocess.Popen(
             argv,
             cwd=ROOT,
