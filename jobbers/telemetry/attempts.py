@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from opentelemetry import context
 from opentelemetry.context import Context
@@ -27,9 +27,16 @@ from opentelemetry.util.types import AttributeValue
 
 from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outcome
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
-from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE, is_sampled
+from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE
 from jobbers.telemetry import names
-from jobbers.telemetry.identity import ForetoldIds, attempt_context, attempt_span, context_of, trace_of
+from jobbers.telemetry.identity import (
+    ForetoldIds,
+    attempt_context,
+    attempt_span,
+    context_of,
+    sampled_in,
+    trace_of,
+)
 from jobbers.telemetry.windows import Windows
 
 ERRORS = {Outcome.FAILED, Outcome.RETRIED}
@@ -37,8 +44,7 @@ UNFINISHED = {Outcome.RELEASED, Outcome.SUSPENDED}
 """After these the same execution comes again, and only its last span may have the id that others can foretell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """An attempt that runs, and its span if it has one of its own from the beginning."""
 
     started: AttemptStarted
@@ -74,7 +80,7 @@ class Attempts:
             return
         parent = context_of(event.headers)
         span = None
-        if self._individually(event, granularity):
+        if self._individually(event, granularity, parent):
             span = self._span(event, parent, self._link(event, parent))
         _open.set(Open(event, parent, span))
         if span is not None:
@@ -103,42 +109,35 @@ class Attempts:
         if span is not None and not event.over:
             span.add_event("event loop blocked", {names.STACK: event.stack, names.BLOCKED: event.seconds})
 
-    def _individually(self, event: AttemptStarted, granularity: Granularity) -> bool:
+    def _individually(self, event: AttemptStarted, granularity: Granularity, parent: Context) -> bool:
         """Whether the attempt has a span of its own from the beginning."""
-        sampled = is_sampled(event.headers.get(TRACEPARENT))
-        match granularity.kind:
-            case Kind.ALWAYS:
-                return sampled is not False
-            case Kind.RATIO:
-                by_chance = trace_of(event.id) / 2**128 < granularity.ratio
-                return by_chance if sampled is None else sampled
-            case Kind.AUTO:
-                switch = self._attempts.get(event.type)
-                if switch is None:
-                    switch = self._attempts[event.type] = AutoSwitch()
-                return not switch.begun(time.monotonic()) and sampled is not False
-            case _:
-                return False
+        kind = granularity.kind
+        if kind is Kind.AUTO:
+            switch = self._attempts.get(event.type)
+            if switch is None:
+                switch = self._attempts[event.type] = AutoSwitch()
+            return not switch.begun(time.monotonic()) and sampled_in(parent) is not False
+        if kind is Kind.ALWAYS:
+            return sampled_in(parent) is not False
+        if kind is Kind.RATIO:
+            sampled = sampled_in(parent)
+            return trace_of(event.id) / 2**128 < granularity.ratio if sampled is None else sampled
+        return False
 
     def _afterwards(self, opened: Open, event: AttemptEnded) -> Span | None:
         """What becomes of an attempt whose span was left open whether it is worth making."""
         granularity = self._granularity_of(event.type)
-        wrong = event.outcome in ERRORS
-        match granularity.kind:
-            case Kind.BATCH:
-                wanted = False
-            case Kind.SLOW:
-                wanted = wrong or event.seconds * 1000 >= granularity.slow_ms
-            case Kind.ERRORS:
-                wanted = wrong
-            case Kind.AUTO:
-                wanted = wrong and not self._errors.setdefault(event.type, AutoSwitch()).begun(
-                    time.monotonic()
-                )
-            case _:
-                return None
-        if granularity.kind in (Kind.BATCH, Kind.AUTO):
+        kind = granularity.kind
+        wrong = event.outcome is Outcome.FAILED or event.outcome is Outcome.RETRIED
+        wanted = False
+        if kind is Kind.AUTO or kind is Kind.BATCH:
             self._windows.add(event, _trace(opened.started.headers))
+            if wrong and kind is Kind.AUTO:
+                wanted = not self._errors.setdefault(event.type, AutoSwitch()).begun(time.monotonic())
+        elif kind is Kind.SLOW:
+            wanted = wrong or event.seconds * 1000 >= granularity.slow_ms
+        elif kind is Kind.ERRORS:
+            wanted = wrong
         if not wanted:
             return None
         return self._made_afterwards(opened, event)

@@ -3,6 +3,7 @@ worker; and spans of other processes."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections.abc import Mapping
@@ -15,11 +16,31 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from jobbers.core.trace_context import TRACEPARENT, TRACESTATE
 
 _propagator = TraceContextTextMapPropagator()
+_NOWHERE = Context()
+KNOWN_CONTEXTS = 1024
+"""So many are remembered: tasks that were submitted together have one, and reading it takes as long as counting them."""
 
 
 def context_of(headers: Mapping[str, str]) -> Context:
     """The context that headers tell of; an empty one if they tell of none."""
-    return _propagator.extract(headers, context=Context()) if TRACEPARENT in headers else Context()
+    traceparent = headers.get(TRACEPARENT)
+    return _NOWHERE if traceparent is None else _read(traceparent, headers.get(TRACESTATE))
+
+
+@functools.lru_cache(KNOWN_CONTEXTS)
+def _read(traceparent: str, tracestate: str | None) -> Context:
+    headers = (
+        {TRACEPARENT: traceparent}
+        if tracestate is None
+        else {TRACEPARENT: traceparent, TRACESTATE: tracestate}
+    )
+    return _propagator.extract(headers, context=Context())
+
+
+def sampled_in(context: Context) -> bool | None:
+    """Whether the trace is recorded where it began; ``None`` if there is none."""
+    found = get_current_span(context).get_span_context()
+    return found.trace_flags.sampled if found.is_valid else None
 
 
 def headers_of(span: SpanContext) -> dict[str, str]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
@@ -86,15 +87,42 @@ UNITS = {
 }
 
 
+class Counter:
+    """One series of a sum."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+class Start(NamedTuple):
+    """Where the starts of one type in one queue are counted."""
+
+    consumed: Counter
+    wait: Histogram
+
+
+class End(NamedTuple):
+    """Where the ends of one type in one queue are counted that came out alike."""
+
+    finished: Counter
+    run: Histogram
+    whole: Histogram | None
+    retries: Counter | None
+
+
 class Metrics:
     """Listens to events on any thread; :meth:`data` is called by the thread that sends."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._began_ns = time.time_ns()
-        self._counters: dict[str, dict[Labels, int]] = defaultdict(dict)
+        self._counters: dict[str, dict[Labels, Counter]] = defaultdict(dict)
         self._histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
         self._gauges: dict[str, dict[Labels, tuple[float, float]]] = defaultdict(dict)
+        self._starts: dict[tuple[str, str], Start] = {}
+        self._ends: dict[tuple[str, str, str, type[BaseException] | None], End] = {}
 
     def sent(self, queue: str, seconds: float, error: str | None) -> None:
         """A call that submitted."""
@@ -109,24 +137,58 @@ class Metrics:
 
     def started(self, event: AttemptStarted) -> None:
         """An attempt begins."""
-        self._count(names.CONSUMED, ((names.OPERATION, "process"), (names.DESTINATION, event.queue)))
-        if event.attempt + event.snoozes == 1:
-            waited = max(0.0, time.time() - event.created_ms / 1000)
-            self._time(names.TASK_WAIT, _of(event.type, event.queue), waited)
+        with self._lock:
+            place = self._starts.get((event.type, event.queue)) or self._start(event.type, event.queue)
+            place.consumed.value += 1
+            if event.attempt + event.snoozes == 1:
+                place.wait.add(max(0.0, time.time() - event.created_ms / 1000))
 
     def ended(self, event: AttemptEnded, span: Span | None) -> None:
         """An attempt has ended; ``span`` is its own, for the exemplar."""
-        labels = (*_of(event.type, event.queue), (names.TASK_OUTCOME, event.outcome.value))
-        self._count(names.TASKS_FINISHED, labels)
-        if event.outcome is Outcome.RETRIED:
-            self._count(names.TASK_RETRIES, _of(event.type, event.queue))
-        if event.outcome in ENDS and event.created_ms:
-            since = max(0.0, time.time() - event.created_ms / 1000)
-            self._time(names.TASK_END_TO_END, labels, since, span)
-        labels = ((names.OPERATION, "process"), *labels)
-        if event.error is not None:
-            labels = (*labels, (names.ERROR_TYPE, type(event.error).__qualname__))
-        self._time(names.PROCESS_DURATION, labels, event.seconds, span)
+        error = None if event.error is None else type(event.error)
+        key = (event.type, event.queue, event.outcome.value, error)
+        sample = None
+        if span is not None and (where := span.get_span_context()).trace_flags.sampled:
+            sample = Sample(event.seconds, time.time_ns(), where.trace_id, where.span_id)
+        with self._lock:
+            place = self._ends.get(key) or self._end(event.type, event.queue, event.outcome, error)
+            place.finished.value += 1
+            place.run.add(event.seconds)
+            if place.retries is not None:
+                place.retries.value += 1
+            if sample is not None:
+                place.run.sample = sample
+            if place.whole is not None and event.created_ms:
+                since = max(0.0, time.time() - event.created_ms / 1000)
+                place.whole.add(since)
+                if sample is not None:
+                    place.whole.sample = sample._replace(value=since)
+
+    def _start(self, type_: str, queue: str) -> Start:
+        """Where the starts of these are counted; remembered, for finding it by labels takes longer than counting."""
+        labels: Labels = ((names.OPERATION, "process"), (names.DESTINATION, queue))
+        place = Start(
+            self._counter(names.CONSUMED, labels), self._histogram(names.TASK_WAIT, _of(type_, queue))
+        )
+        if len(self._starts) < MOST_SERIES:
+            self._starts[type_, queue] = place
+        return place
+
+    def _end(self, type_: str, queue: str, outcome: Outcome, error: type[BaseException] | None) -> End:
+        """Like :meth:`_start`, for ends."""
+        labels = (*_of(type_, queue), (names.TASK_OUTCOME, outcome.value))
+        of_run = ((names.OPERATION, "process"), *labels)
+        if error is not None:
+            of_run = (*of_run, (names.ERROR_TYPE, error.__qualname__))
+        place = End(
+            self._counter(names.TASKS_FINISHED, labels),
+            self._histogram(names.PROCESS_DURATION, of_run),
+            self._histogram(names.TASK_END_TO_END, labels) if outcome in ENDS else None,
+            self._counter(names.TASK_RETRIES, _of(type_, queue)) if outcome is Outcome.RETRIED else None,
+        )
+        if len(self._ends) < MOST_SERIES:
+            self._ends[type_, queue, outcome.value, error] = place
+        return place
 
     def refused(self, event: FinishRefused) -> None:
         """The fence has held."""
@@ -164,22 +226,23 @@ class Metrics:
 
     def _count(self, name: str, labels: Labels) -> None:
         with self._lock:
-            series = self._counters[name]
-            if labels not in series:
-                labels = _bounded(labels, len(series))
-            series[labels] = series.get(labels, 0) + 1
+            self._counter(name, labels).value += 1
 
-    def _time(self, name: str, labels: Labels, seconds: float, span: Span | None = None) -> None:
+    def _time(self, name: str, labels: Labels, seconds: float) -> None:
         with self._lock:
-            series = self._histograms[name]
-            histogram = series.get(labels)
-            if histogram is None:
-                labels = _bounded(labels, len(series))
-                histogram = series.setdefault(labels, Histogram())
-            histogram.add(seconds)
-            if span is not None and span.get_span_context().trace_flags.sampled:
-                where = span.get_span_context()
-                histogram.sample = Sample(seconds, time.time_ns(), where.trace_id, where.span_id)
+            self._histogram(name, labels).add(seconds)
+
+    def _counter(self, name: str, labels: Labels) -> Counter:
+        """The counter of these labels; the lock is held."""
+        series = self._counters[name]
+        found = series.get(labels)
+        return found or series.setdefault(_bounded(labels, len(series)), Counter())
+
+    def _histogram(self, name: str, labels: Labels) -> Histogram:
+        """The histogram of these labels; the lock is held."""
+        series = self._histograms[name]
+        found = series.get(labels)
+        return found or series.setdefault(_bounded(labels, len(series)), Histogram())
 
     def _set(self, name: str, labels: Labels, value: float) -> None:
         with self._lock:
@@ -203,14 +266,17 @@ class Metrics:
     def _sums(self, now: int) -> Iterable[Metric]:
         for name, series in self._counters.items():
             points = [
-                NumberDataPoint(_all(labels), self._began_ns, now, value) for labels, value in series.items()
+                NumberDataPoint(_all(labels), self._began_ns, now, it.value) for labels, it in series.items()
             ]
             yield _metric(name, Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
 
     def _distributions(self, now: int) -> Iterable[Metric]:
         for name, series in self._histograms.items():
-            points = [self._point(labels, histogram, now) for labels, histogram in series.items()]
-            yield _metric(name, HistogramData(points, AggregationTemporality.CUMULATIVE))
+            points = [
+                self._point(labels, histogram, now) for labels, histogram in series.items() if histogram.count
+            ]
+            if points:
+                yield _metric(name, HistogramData(points, AggregationTemporality.CUMULATIVE))
 
     def _point(self, labels: Labels, it: Histogram, now: int) -> HistogramDataPoint:
         sample, it.sample = it.sample, None
