@@ -153,7 +153,7 @@ async def drain(server: Server, way: str, count: int) -> Sample:
                 counts = await inspector.counts()
                 if not counts["queued"] and not counts["running"]:
                     break
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.04)
             wall, calls = time.perf_counter() - begun, server.calls() - calls
             arrived = receiver.settled() - spans
             cpu = (worker.cpu_seconds() or 0.0) - cpu

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import msgpack
 
+from jobbers.core.trace_context import lengthened, shortened
 from jobbers.errors import InvalidArgument, PayloadTooLarge
 
 MAX_DEPTH = 64
@@ -186,13 +187,13 @@ def pack_envelope(
     extras: Mapping[str, Any] | None = None,
 ) -> bytes:
     """A task's arguments and headers as one opaque, versioned blob: ``[version, args, kwargs]``, with headers fourth and
-    extras fifth."""
+    extras fifth. A header ``traceparent`` lies there as its 25 bytes."""
     if not (args or kwargs or headers or extras):
         return _EMPTY_ENVELOPE
     if extras:
-        return pack([ENVELOPE_VERSION, args, kwargs, dict(headers or {}), dict(extras)])
+        return pack([ENVELOPE_VERSION, args, kwargs, shortened(headers or {}), dict(extras)])
     if headers:
-        return pack([ENVELOPE_VERSION, args, kwargs, dict(headers)])
+        return pack([ENVELOPE_VERSION, args, kwargs, shortened(headers)])
     return pack([ENVELOPE_VERSION, args, kwargs])
 
 
@@ -223,8 +224,8 @@ def unpack_envelope(data: bytes) -> Envelope:
         case [int(), list(args), dict(kwargs)]:
             return Envelope(args, kwargs, {})
         case [int(), list(args), dict(kwargs), dict(headers), dict(extras), *_]:
-            return Envelope(args, kwargs, headers, extras)
+            return Envelope(args, kwargs, lengthened(headers), extras)
         case [int(), list(args), dict(kwargs), dict(headers), *_]:
-            return Envelope(args, kwargs, headers)
+            return Envelope(args, kwargs, lengthened(headers))
         case _:
             raise Undecodable("not an envelope: a list of version, arguments and keywords is needed")

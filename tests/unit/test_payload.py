@@ -123,6 +123,32 @@ def test_an_envelope_without_arguments_takes_four_bytes() -> None:
     assert len(pack_envelope([], {}, None)) == 4
 
 
+TRACE = "00-0123456789abcdef0123456789abcdef-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": TRACE},
+        {"traceparent": TRACE, "tracestate": "a=b", "tenant": "t1"},
+        {"traceparent": "01" + TRACE[2:]},
+        {"traceparent": "my own words"},
+        {"traceparent": ""},
+    ],
+)
+def test_headers_come_back_as_they_were(headers: dict[str, str]) -> None:
+    given = dict(headers)
+    assert unpack_envelope(pack_envelope([1], {}, headers)).headers == given == headers
+    assert unpack_envelope(pack_envelope([1], {}, headers, {"x": 1})).headers == given
+
+
+def test_a_task_with_a_trace_and_a_few_arguments_fits_into_its_record() -> None:
+    """Above 64 bytes an envelope has a key of its own, which costs three commands more."""
+    assert len(pack_envelope([12345, "abcdef"], {}, {"traceparent": TRACE})) <= 64
+    text = msgpack.packb([1, [], {}, {"traceparent": TRACE}])
+    assert unpack_envelope(text).headers == {"traceparent": TRACE}, "as it is written in other languages"
+
+
 class Opaque:
     pass
 
