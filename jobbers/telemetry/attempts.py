@@ -186,7 +186,8 @@ class Attempts:
         if RUN_HEADER in event.headers:
             attributes[names.RUN_ID] = event.headers[RUN_HEADER]
         if self._ids is not None and foretold:
-            self._ids.foretell(trace_of(event.id), attempt_span(event.id, event.attempt + event.snoozes))
+            trace_id = 0 if parent else trace_of(event.id)
+            self._ids.foretell(trace_id, attempt_span(event.id, event.attempt + event.snoozes))
         return self._tracer.start_span(
             f"process {event.queue}", parent, SpanKind.CONSUMER, attributes, links, start_time=began_ns
         )

@@ -33,6 +33,7 @@ from jobbers.core.events import (
 from jobbers.core.granularity import Granularity
 from jobbers.errors import ConfigError
 from jobbers.telemetry.attempts import Attempts
+from jobbers.telemetry.encoding import install
 from jobbers.telemetry.identity import ForetoldIds
 from jobbers.telemetry.metrics import Metrics
 from jobbers.telemetry.outbound import OutboundSpans
@@ -186,16 +187,20 @@ def _provider(service: str, exporter: SpanExporter) -> tuple[TracerProvider, For
 def _exporters(protocol: str) -> tuple[SpanExporter, MetricExporter]:
     """The OTLP exporters, which read their endpoints and headers from the environment by themselves."""
     if protocol == "http/protobuf":
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter as over_http
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+        install(over_http)
         return OTLPSpanExporter(), OTLPMetricExporter()
     if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as over_grpc
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (
             OTLPMetricExporter as GrpcMetricExporter,
         )
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 
+        install(over_grpc)
         return GrpcSpanExporter(), GrpcMetricExporter()
     raise ConfigError(
         f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol[:50]!r}: it must be 'http/protobuf' (port 4318) or 'grpc' (port 4317)"
