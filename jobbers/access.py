@@ -103,6 +103,7 @@ class Access:
             name=name,
             replicated=settings.durability == "replicated",
         )
+        store.gateway.events = self.events
         if settings.retry_budget:
             pace = settings.shards * 1_000_000 / settings.retry_budget_least
             store.tasks.budget = RetryBudget(round(settings.retry_budget * 1_000_000), round(pace))

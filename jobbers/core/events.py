@@ -117,12 +117,15 @@ class WorkerStopped(NamedTuple):
 
 
 class WorkerPulse(NamedTuple):
-    """Every two seconds: how many slots are taken, and by how much the event loop woke too late."""
+    """Every two seconds: how many slots are taken, by how much the event loop woke too late, and what the process has used
+    since it started; 0 bytes where the system does not tell."""
 
     worker: str
     busy: int
     slots: int
     lag_seconds: float
+    cpu_seconds: float
+    memory_bytes: int
 
 
 class LoopBlocked(NamedTuple):
@@ -135,6 +138,61 @@ class LoopBlocked(NamedTuple):
     type: str
     stack: str
     over: bool
+
+
+class ScriptCalled(NamedTuple):
+    """A script of the server was called, and has answered or failed; reconnecting and sending it again are included."""
+
+    name: str
+    seconds: float
+
+
+class TasksClaimed(NamedTuple):
+    """One claim has brought so many tasks, one or more."""
+
+    worker: str
+    tasks: int
+
+
+class BatchStarted(NamedTuple):
+    """A function that takes many tasks at once is called with so many."""
+
+    type: str
+    tasks: int
+
+
+class ScheduleFired(NamedTuple):
+    """A slot of a schedule was started so many seconds after its time."""
+
+    name: str
+    late_seconds: float
+
+
+class TasksCounted(NamedTuple):
+    """How many tasks are ``scheduled``, ``running`` or ``dead``; told every ten seconds, by one worker of the cluster."""
+
+    status: str
+    tasks: int
+
+
+class LimitMeasured(NamedTuple):
+    """How a limit or a rate stands: permits that are taken, of all keys for which somebody waits, and tasks that wait; told
+    every ten seconds, by one worker of the cluster."""
+
+    limit: str
+    used: int
+    waiting: int
+
+
+class SpreadMeasured(NamedTuple):
+    """How evenly tasks lay that ended in the last five minutes: those of a type over its ``queues``, or (without a type)
+    all over the ``shards``. ``skew`` is the share of the fullest part times the number of parts: 1 is even. Told every
+    ten seconds, by one worker of the cluster."""
+
+    over: str
+    type: str
+    parts: int
+    skew: float
 
 
 class QueueMeasured(NamedTuple):
@@ -158,7 +216,14 @@ Event = (
     | WorkerStopped
     | WorkerPulse
     | LoopBlocked
+    | ScriptCalled
+    | TasksClaimed
+    | BatchStarted
+    | ScheduleFired
     | QueueMeasured
+    | TasksCounted
+    | LimitMeasured
+    | SpreadMeasured
 )
 Subscriber = Callable[[Any], None]
 Tell = Callable[[Event], None]

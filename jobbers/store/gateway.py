@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from jobbers.core.events import Dispatcher, ScriptCalled
 from jobbers.errors import ConfigError, OutOfMemory, ServerUnavailable, StoreError, UnknownOutcome
 from jobbers.store import scripts
 from jobbers.store.connect import Connector
@@ -67,6 +68,7 @@ class Gateway:
         self._line = Line(connector, name)
         self._blocking: dict[str, Line] = {}
         self._commit: GroupCommit | None = None
+        self.events = Dispatcher(time.monotonic)
         if replicated:
             line = self._blocking["commit"] = Line(connector, f"{name}-commit")
             self._commit = GroupCommit(line.ready)
@@ -83,6 +85,16 @@ class Gateway:
 
         Raises :class:`OutOfMemory`, :class:`StoreError`, :class:`ServerUnavailable` or :class:`UnknownOutcome`.
         """
+        if self.events.tell is None:
+            return await self._call(name, prefix, args, patience)
+        begun = time.monotonic()
+        try:
+            return await self._call(name, prefix, args, patience)
+        finally:
+            if (tell := self.events.tell) is not None:
+                tell(ScriptCalled(name, time.monotonic() - begun))
+
+    async def _call(self, name: str, prefix: str, args: Sequence[Argument], patience: float | None) -> Any:
         error: Disconnected | ReplyError | None = None
         confirmed = self._commit is not None and name in _CONFIRMED
         wire = self._line.wire

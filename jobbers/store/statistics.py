@@ -48,6 +48,18 @@ class StatisticsStore:
                     found[minute].read(zip(reply[::2], reply[1::2], strict=False))
         return found
 
+    async def by_shard(self, last: int, count: int) -> list[Tallies]:
+        """The counters of ``count`` minutes together, for each shard."""
+        found = []
+        for keys in self._shards:
+            commands = [("HGETALL", keys.stats(minute)) for minute in range(last - count + 1, last + 1)]
+            tallies = Tallies()
+            for reply in await self._gateway.commands(commands):
+                if isinstance(reply, list):
+                    tallies.read(zip(reply[::2], reply[1::2], strict=False))
+            found.append(tallies)
+        return found
+
     async def sample(self, minute: int, ready: Mapping[str, int]) -> None:
         """Keep how many tasks are ready, once a minute: the first sample counts."""
         key = self._shards[0].stats(minute)

@@ -12,6 +12,10 @@ BOUNDS = (
 """Upper bounds of the buckets in seconds: those of the conventions, and some below and above."""
 
 
+SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+"""Upper bounds of the buckets of what is a number of tasks."""
+
+
 class Sample(NamedTuple):
     """One measured value and the span that it belongs to."""
 
@@ -22,16 +26,18 @@ class Sample(NamedTuple):
 
 
 class Histogram:
-    """Count, sum, extremes and buckets of durations in seconds, and the latest sample that has a span."""
+    """Count, sum, extremes and buckets of durations in seconds (or of numbers, with other bounds), and the latest sample
+    that has a span."""
 
-    __slots__ = ("buckets", "count", "high", "low", "sample", "total")
+    __slots__ = ("bounds", "buckets", "count", "high", "low", "sample", "total")
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...] = BOUNDS) -> None:
+        self.bounds = bounds
         self.count = 0
         self.total = 0.0
         self.low = float("inf")
         self.high = 0.0
-        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.buckets = [0] * (len(bounds) + 1)
         self.sample: Sample | None = None
 
     def add(self, seconds: float) -> None:
@@ -42,7 +48,7 @@ class Histogram:
             self.low = seconds
         if seconds > self.high:  # noqa: PLR1730
             self.high = seconds
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.buckets[bisect_left(self.bounds, seconds)] += 1
 
     def percentile(self, share: float) -> float:
         """About how long the given share took at most, between the bounds of a bucket; 0 when there are none."""
@@ -50,8 +56,8 @@ class Histogram:
         seen = 0
         for index, number in enumerate(self.buckets):
             if number and seen + number >= wanted:
-                low = max(self.low, BOUNDS[index - 1] if index else 0.0)
-                high = min(self.high, BOUNDS[index] if index < len(BOUNDS) else self.high)
+                low = max(self.low, self.bounds[index - 1] if index else 0.0)
+                high = min(self.high, self.bounds[index] if index < len(self.bounds) else self.high)
                 return low + (high - low) * max(0.0, wanted - seen) / number
             seen += number
         return 0.0

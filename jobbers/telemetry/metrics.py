@@ -28,18 +28,26 @@ from opentelemetry.trace import Span
 from jobbers.core.events import (
     AttemptEnded,
     AttemptStarted,
+    BatchStarted,
     FinishRefused,
     LeaseLost,
+    LimitMeasured,
     LoopBlocked,
     Outcome,
     QueueMeasured,
+    ScheduleFired,
+    ScriptCalled,
+    SpreadMeasured,
     TaskReclaimed,
+    TasksClaimed,
+    TasksCounted,
     TaskSubmitted,
     WorkerPulse,
     WorkerStopped,
 )
 from jobbers.telemetry import names
-from jobbers.telemetry.histogram import BOUNDS, Histogram, Sample
+from jobbers.telemetry.catalogue import CUMULATIVE, UNITS
+from jobbers.telemetry.histogram import BOUNDS, SIZES, Histogram, Sample
 
 MOST_SERIES = 2_000
 """Of one metric; what comes beyond is counted under ``other``, so that no queue named by a user id can grow it for ever."""
@@ -50,41 +58,6 @@ ENDS = {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED}
 """Outcomes of attempts after which the task has ended, too."""
 
 Labels = tuple[tuple[str, str], ...]
-
-UNITS = {
-    names.SENT: ("{message}", "Tasks that the server has taken."),
-    names.CONSUMED: ("{message}", "Attempts that workers have begun."),
-    names.OPERATION_DURATION: ("s", "How long calls took that submit tasks."),
-    names.PROCESS_DURATION: ("s", "How long attempts ran."),
-    names.TASKS_FINISHED: ("{attempt}", "Attempts that ended, by their outcome."),
-    names.TASK_WAIT: (
-        "s",
-        "From submission to the first start, delays included; the clocks of server and worker apart.",
-    ),
-    names.TASK_END_TO_END: (
-        "s",
-        "From submission to the end, delays and retries included; the clocks apart as well.",
-    ),
-    names.TASK_RETRIES: ("{attempt}", "Attempts that failed and are repeated."),
-    names.LEASES_LOST: (
-        "{lease}",
-        "Executions that ended because the task was somebody else's, or cancelled.",
-    ),
-    names.TASKS_RECLAIMED: ("{task}", "Tasks taken back from workers whose leases had ended."),
-    names.FINISHES_REFUSED: ("{write}", "Completions that the fence has refused."),
-    names.WORKER_BUSY: ("{slot}", "Slots of a worker that are taken."),
-    names.WORKER_SLOTS: ("{slot}", "Slots of a worker."),
-    names.LOOP_LAG: ("s", "By how much a worker's event loop woke too late."),
-    names.LOOP_BLOCKED: (
-        "s",
-        "For how long code blocked a worker's event loop, beyond the setting block_warning.",
-    ),
-    names.QUEUE_DEPTH: ("{task}", "Tasks that are ready, sent by one worker of the cluster."),
-    names.QUEUE_OLDEST: (
-        "s",
-        "For how long the oldest ready task has waited, sent by one worker of the cluster.",
-    ),
-}
 
 
 class Counter:
@@ -209,6 +182,43 @@ class Metrics:
         self._set(names.WORKER_SLOTS, labels, event.slots)
         self._set(names.LOOP_LAG, labels, event.lag_seconds)
 
+        if event.memory_bytes:
+            self._set(names.PROCESS_MEMORY, labels, event.memory_bytes)
+        self._set(names.PROCESS_CPU, labels, event.cpu_seconds)
+
+    def script(self, event: ScriptCalled) -> None:
+        """A script has answered."""
+        self._time(names.SCRIPT_DURATION, ((names.SCRIPT, event.name),), event.seconds)
+
+    def claimed(self, event: TasksClaimed) -> None:
+        """A claim has brought tasks."""
+        self._size(names.CLAIM_SIZE, (), event.tasks)
+
+    def batch(self, event: BatchStarted) -> None:
+        """A function is called for many tasks."""
+        self._size(names.BATCH_SIZE, ((names.TASK_TYPE, event.type),), event.tasks)
+
+    def fired(self, event: ScheduleFired) -> None:
+        """A schedule was started."""
+        self._time(names.SCHEDULE_LATENESS, ((names.SCHEDULE, event.name),), event.late_seconds)
+
+    def counted(self, event: TasksCounted) -> None:
+        """How many tasks are in a status."""
+        self._set(names.TASKS, ((names.STATUS, event.status),), event.tasks)
+
+    def limited(self, event: LimitMeasured) -> None:
+        """How a limit stands."""
+        labels: Labels = ((names.LIMIT, event.limit),)
+        self._set(names.LIMIT_USED, labels, event.used)
+        self._set(names.LIMIT_WAITING, labels, event.waiting)
+
+    def spread(self, event: SpreadMeasured) -> None:
+        """How evenly tasks lie."""
+        labels: Labels = ((names.OVER, event.over),)
+        self._set(
+            names.SPREAD_SKEW, (*labels, (names.TASK_TYPE, event.type)) if event.type else labels, event.skew
+        )
+
     def stopped(self, event: WorkerStopped) -> None:
         """A worker is busy no more."""
         self._set(names.WORKER_BUSY, ((names.WORKER, event.worker),), 0)
@@ -232,17 +242,21 @@ class Metrics:
         with self._lock:
             self._histogram(name, labels).add(seconds)
 
+    def _size(self, name: str, labels: Labels, number: int) -> None:
+        with self._lock:
+            self._histogram(name, labels, SIZES).add(number)
+
     def _counter(self, name: str, labels: Labels) -> Counter:
         """The counter of these labels; the lock is held."""
         series = self._counters[name]
         found = series.get(labels)
         return found or series.setdefault(_bounded(labels, len(series)), Counter())
 
-    def _histogram(self, name: str, labels: Labels) -> Histogram:
+    def _histogram(self, name: str, labels: Labels, bounds: tuple[float, ...] = BOUNDS) -> Histogram:
         """The histogram of these labels; the lock is held."""
         series = self._histograms[name]
         found = series.get(labels)
-        return found or series.setdefault(_bounded(labels, len(series)), Histogram())
+        return found or series.setdefault(_bounded(labels, len(series)), Histogram(bounds))
 
     def _set(self, name: str, labels: Labels, value: float) -> None:
         with self._lock:
@@ -290,7 +304,7 @@ class Metrics:
             it.count,
             it.total,
             list(it.buckets),
-            BOUNDS,
+            it.bounds,
             it.low,
             it.high,
             exemplars,
@@ -302,7 +316,9 @@ class Metrics:
                 NumberDataPoint(_all(labels), self._began_ns, now, value)
                 for labels, (value, _) in series.items()
             ]
-            if points:
+            if points and name in CUMULATIVE:
+                yield _metric(name, Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
+            elif points:
                 yield _metric(name, Gauge(points))
 
 

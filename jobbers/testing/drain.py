@@ -67,7 +67,7 @@ class Drain:
         finally:
             app.middleware.remove(self.errors)
         self._app = app
-        self._fire = Fire(store, app.settings, app.schedules)
+        self._fire = Fire(store, app.settings, app.schedules, app.events)
         self._heartbeats = Heartbeats(store, app.settings, self._runner.running)
         self._executors.on_beat = self._heartbeats.heard
         self._loops: list[asyncio.Task[None]] = []

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from jobbers.context import CurrentBatch, running_task
 from jobbers.core.batch import Batch, Groups, outcomes_of
-from jobbers.core.events import Dispatcher, Outcome
+from jobbers.core.events import BatchStarted, Dispatcher, Outcome
 from jobbers.core.payload import Envelope
 from jobbers.launch import Startable
 from jobbers.middleware import Call
@@ -187,6 +187,8 @@ class Batches:
     def begin(self, items: Sequence[Item]) -> None:
         """The function is about to be called with these."""
         now, tell = time.monotonic(), self._events.tell
+        if tell is not None:
+            tell(BatchStarted(items[0].type.name, len(items)))
         for item in items:
             # What it waited is no part of how long it took, and its silence counts from here.
             item.started = item.context.beaten_at = now

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 
+from jobbers.core.events import TasksClaimed
 from jobbers.core.lanes import Lane, claim_orders, only
 from jobbers.core.roles import Role
 from jobbers.errors import StoreError, UnknownOutcome
@@ -208,6 +209,8 @@ class Claimer:
             self._slots.give(len(taken))
             return 0
         self._more, self._paused = taken.more, taken.paused
+        if taken and (tell := self._store.gateway.events.tell) is not None:
+            tell(TasksClaimed(self._worker, len(taken)))
         for claimed in taken:
             execution = self._runner.start(claimed, self._slots, self._shard, begun)
             if claimed.crashes > 1 and execution is not None:

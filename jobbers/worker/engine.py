@@ -99,10 +99,10 @@ class Engine:
         )
         duties: list[Duty] = [
             Promote(store, settings),
-            Fire(store, settings, app.schedules),
+            Fire(store, settings, app.schedules, app.events),
             Reclaim(store, settings, app.events),
             Janitor(store, settings, app.blobs, blob_seconds),
-            Measure(store, app.events),
+            Measure(store, app.events, app.task_types),
         ]
         self._caretaker = Caretaker(store, worker, duties, settings.lease)
         most = capacity.concurrency if capacity.adaptive is None else capacity.adaptive.most

@@ -260,7 +260,17 @@ class Worker:
                     continue
             lag = max(0.0, time.monotonic() - asleep - PRESENCE_SECONDS)
             if (tell := self.app.events.tell) is not None:
-                tell(WorkerPulse(self.identity.id, len(engine.runner.running), engine.concurrency, lag))
+                usage = used()
+                tell(
+                    WorkerPulse(
+                        self.identity.id,
+                        len(engine.runner.running),
+                        engine.concurrency,
+                        lag,
+                        float(usage["cpu_seconds"]),
+                        int(usage.get("memory_bytes", 0)),
+                    )
+                )
 
     async def _until_stopped(self, store: Store, engine: Engine, parts: list[asyncio.Task[None]]) -> None:
         """Return when asked to stop, or in a burst when nothing is left. A part that dies takes the worker along."""

@@ -11,8 +11,9 @@ import pytest
 from jobbers.core.events import AttemptEnded, Event, Outcome
 from jobbers.core.granularity import Kind
 from jobbers.telemetry import names
+from jobbers.telemetry.catalogue import UNITS
 from jobbers.telemetry.histogram import BOUNDS, Histogram
-from jobbers.telemetry.metrics import UNITS, Metrics
+from jobbers.telemetry.metrics import Metrics
 
 TEXT = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text("utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("|")]

@@ -208,6 +208,16 @@ async def test_metrics(seen: Seen) -> None:
     assert value("jobbers.worker.loop.lag") >= 0
     assert value("jobbers.queue.depth", messaging__destination__name="default") >= 0
     assert value("jobbers.queue.oldest_age", messaging__destination__name="default") >= 0
+    assert value("process.cpu.time") > 0
+    claims = [point for point in receiver.points if point.metric == "jobbers.claim.size"]
+    assert claims[-1].value >= 350, "the sum of tasks"
+    assert 1 <= claims[-1].count < claims[-1].value
+    for script in ("claim", "succeed", "submit"):
+        called = receiver.latest("jobbers.script.duration", jobbers__script=script)
+        assert called is not None, script
+        assert called.count >= 1
+        assert called.value > 0
+    assert value("jobbers.tasks", jobbers__task__status="dead") >= 0
     ran = receiver.latest("messaging.process.duration", jobbers__task__type="auto")
     assert ran is not None
     assert (ran.count, ran.value > 0) == (300, True)

@@ -8,18 +8,24 @@ from typing import Any
 
 import pytest
 
-from jobbers import Fail, Jobbers, Retry, Skip, Snooze, chain, current_task
+from jobbers import Batch, Fail, Jobbers, Limit, Retry, Skip, Snooze, chain, current_task
 from jobbers.core.events import (
     AttemptEnded,
     AttemptStarted,
+    BatchStarted,
     Event,
     FinishRefused,
     LeaseLost,
+    LimitMeasured,
     LoopBlocked,
     Outcome,
     QueueMeasured,
     RunSubmitted,
+    ScheduleFired,
+    ScriptCalled,
     TaskReclaimed,
+    TasksClaimed,
+    TasksCounted,
     TaskSubmitted,
     WorkerPulse,
     WorkerStarted,
@@ -242,3 +248,54 @@ async def test_queues_and_slots_are_measured(app: Jobbers, worker: StartWorker) 
     pulse = heard.of(WorkerPulse)[0]
     assert (pulse.busy, pulse.slots) == (0, 3)
     assert pulse.lag_seconds >= 0
+    assert 0 < pulse.cpu_seconds < 3600
+    assert pulse.memory_bytes == 0 or pulse.memory_bytes > 1_000_000
+
+
+async def test_calls_claims_and_batches_are_told_of_once_for_many_tasks(
+    app: Jobbers, worker: StartWorker
+) -> None:
+    @app.task(batch=Batch(size=10, linger=0.5))
+    async def together(numbers: list[int]) -> None: ...
+
+    heard = Heard()
+    app.events.subscribe(heard.append)
+    handles = await together.map(range(30))
+    async with worker(app, concurrency=50):
+        for handle in handles:
+            await handle.result(10)
+    assert sum(event.tasks for event in heard.of(TasksClaimed)) == 30
+    batches = heard.of(BatchStarted)
+    assert [(event.type, event.tasks) for event in batches] == [("together", 10)] * 3
+    calls = [event.name for event in heard.of(ScriptCalled)]
+    assert {"submit", "claim", "succeed"} <= set(calls)
+    assert calls.count("succeed") < 30, "no round trip for a task alone"
+    assert all(0 < event.seconds < 30 for event in heard.of(ScriptCalled))
+
+
+async def test_limits_statuses_and_schedules_are_measured(app: Jobbers, worker: StartWorker) -> None:
+    go_on = asyncio.Event()
+
+    @app.task(limits=[Limit(1, name="one")])
+    async def narrow() -> None:
+        await go_on.wait()
+
+    @app.task
+    async def tick() -> None: ...
+
+    heard = Heard()
+    app.events.subscribe(heard.append)
+    await narrow.starmap([()] * 3)
+    await app.schedules.create("often", tick.s(), every=0.5)
+
+    def seen() -> bool:
+        return bool(heard.of(LimitMeasured)) and bool(heard.of(ScheduleFired))
+
+    async with worker(app, concurrency=5):
+        await until(seen, "both are told of", 25)
+        go_on.set()
+    assert heard.of(LimitMeasured)[0] == ("one", 1, 2)
+    assert {event.status for event in heard.of(TasksCounted)} == {"scheduled", "running", "dead"}
+    fired = heard.of(ScheduleFired)[0]
+    assert fired.name == "often"
+    assert 0 <= fired.late_seconds < 20

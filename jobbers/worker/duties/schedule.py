@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from jobbers.core.events import Dispatcher, ScheduleFired
 from jobbers.core.schedule import Kind, Schedule, decide
 from jobbers.core.status import FINAL
 from jobbers.errors import StoreError
@@ -33,10 +34,11 @@ class Fire:
 
     interval = 1.0
 
-    def __init__(self, store: Store, settings: Settings, schedules: Schedules) -> None:
+    def __init__(self, store: Store, settings: Settings, schedules: Schedules, events: Dispatcher) -> None:
         self._store = store
         self._settings = settings
         self._schedules = schedules
+        self._events = events
         self.started = 0
         """How many starts it has sent."""
 
@@ -77,6 +79,9 @@ class Fire:
         if turn.passed:
             log.info("schedule %s: %d slots passed over, %s goes on", due.name, turn.passed, due.last)
         self.started += len(starts)
+        if (tell := self._events.tell) is not None:
+            for slot in turn.starts:
+                tell(ScheduleFired(due.name, max(0.0, (now - slot) / 1000)))
         last = turn.starts[-1] if turn.starts else None
         return Firing(
             due.name,
