@@ -42,7 +42,7 @@ from jobbers.settings import Settings, load_settings, telemetry_of
 from jobbers.store.blobs import BlobStore
 from jobbers.sync import SyncPortal
 from jobbers.task_type import TaskType
-from jobbers.telemetry.ports import Telemetry, start
+from jobbers.telemetry.ports import Telemetry, count, start
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,6 +91,8 @@ class Jobbers(Access):
         configuration = telemetry_of(self.settings)
         if configuration is not None:
             self.telemetry = start(configuration, self.events, self._granularity_of)
+        elif self.settings.metrics_listen:
+            self.telemetry = count(self.events)
 
     @overload
     def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskType[P, R]: ...

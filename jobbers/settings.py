@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +32,15 @@ def _trace_url(text: str) -> str:
     if text and not (text.startswith(("https://", "http://")) and "{trace_id}" in text):
         raise ValueError("must begin with https:// or http:// and hold {trace_id}")
     return text
+
+
+def _listen(text: str) -> str:
+    if text and (_LISTEN.fullmatch(text) is None or int(text.rpartition(":")[2]) > 65535):
+        raise ValueError("must be a port such as '9464', or an address and a port such as '0.0.0.0:9464'")
+    return text
+
+
+_LISTEN = re.compile(r"(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):)?[0-9]{1,5}")
 
 
 class Settings(BaseSettings):
@@ -125,6 +135,11 @@ class Settings(BaseSettings):
         Literal["auto", "on", "off"],
         Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),
     ] = "auto"
+    metrics_listen: Annotated[
+        str,
+        AfterValidator(_listen),
+        Field(description="where a worker answers Prometheus, as '9464' (loopback only) or '0.0.0.0:9464'"),
+    ] = ""
     trace_url: Annotated[
         str,
         AfterValidator(_trace_url),

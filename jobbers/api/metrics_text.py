@@ -11,7 +11,6 @@ from jobbers.core.tallies import Tallies, combined
 from jobbers.store.control import WorkerInfo
 from jobbers.store.inspect import QueueInfo
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_SERIES = 500
 """Of one metric; the smaller ones beyond are added up under ``other``, so that names cannot overrun who collects."""
 OTHER = "other"

@@ -50,6 +50,13 @@ class Histogram:
             self.high = seconds
         self.buckets[bisect_left(self.bounds, seconds)] += 1
 
+    def copy(self) -> Histogram:
+        """As it is now."""
+        other = Histogram(self.bounds)
+        other.count, other.total, other.low, other.high = self.count, self.total, self.low, self.high
+        other.buckets, other.sample = list(self.buckets), self.sample
+        return other
+
     def percentile(self, share: float) -> float:
         """About how long the given share took at most, between the bounds of a bucket; 0 when there are none."""
         wanted = share * self.count

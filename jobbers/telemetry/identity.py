@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
+from opentelemetry.trace import Span, SpanContext, TraceFlags, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from jobbers.core.trace_context import TRACEPARENT, TRACESTATE
@@ -49,6 +49,12 @@ def headers_of(span: SpanContext) -> dict[str, str]:
     if span.trace_state:
         headers[TRACESTATE] = span.trace_state.to_header()
     return headers
+
+
+def recorded(span: Span | None) -> tuple[int, int] | None:
+    """The ids of a span that is recorded, so that whoever follows them finds it."""
+    where = None if span is None else span.get_span_context()
+    return (where.trace_id, where.span_id) if where is not None and where.trace_flags.sampled else None
 
 
 def span_context(headers: Mapping[str, str]) -> SpanContext | None:

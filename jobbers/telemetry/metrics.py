@@ -1,29 +1,13 @@
-"""Metrics: counted in accumulators of our own while tasks run, and shaped as OpenTelemetry wants them when they go out."""
+"""Metrics: counted in accumulators of our own while tasks run. Imports nothing of OpenTelemetry: what goes out is shaped in
+:mod:`jobbers.telemetry.exported`, what is asked for in :mod:`jobbers.telemetry.exposition`."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
-
-from opentelemetry.sdk.metrics import Exemplar
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Gauge,
-    HistogramDataPoint,
-    Metric,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
-from opentelemetry.sdk.metrics.export import Histogram as HistogramData
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Span
 
 from jobbers.core.events import (
     AttemptEnded,
@@ -46,7 +30,7 @@ from jobbers.core.events import (
     WorkerStopped,
 )
 from jobbers.telemetry import names
-from jobbers.telemetry.catalogue import CUMULATIVE, UNITS
+from jobbers.telemetry.catalogue import CUMULATIVE
 from jobbers.telemetry.histogram import BOUNDS, SIZES, Histogram, Sample
 
 MOST_SERIES = 2_000
@@ -58,6 +42,16 @@ ENDS = {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED}
 """Outcomes of attempts after which the task has ended, too."""
 
 Labels = tuple[tuple[str, str], ...]
+Where = tuple[int, int]
+"""A span that is recorded: its trace and itself."""
+
+
+class Family(NamedTuple):
+    """One metric with all its series; ``kind`` is ``sum`` (which only grows), ``gauge`` or ``histogram``."""
+
+    name: str
+    kind: str
+    series: Sequence[tuple[Labels, float | Histogram]]
 
 
 class Counter:
@@ -90,19 +84,23 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._began_ns = time.time_ns()
+        self.began_ns = time.time_ns()
         self._counters: dict[str, dict[Labels, Counter]] = defaultdict(dict)
         self._histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
         self._gauges: dict[str, dict[Labels, tuple[float, float]]] = defaultdict(dict)
         self._starts: dict[tuple[str, str], Start] = {}
         self._ends: dict[tuple[str, str, str, type[BaseException] | None], End] = {}
 
-    def sent(self, queue: str, seconds: float, error: str | None) -> None:
-        """A call that submitted."""
+    def sent(self, queue: str, seconds: float, error: str | None, where: Where | None = None) -> None:
+        """A call that submitted; ``where`` is its span."""
         labels: Labels = ((names.OPERATION, "send"), (names.DESTINATION, queue))
-        self._time(
-            names.OPERATION_DURATION, (*labels, (names.ERROR_TYPE, error)) if error else labels, seconds
-        )
+        if error:
+            labels = (*labels, (names.ERROR_TYPE, error))
+        with self._lock:
+            histogram = self._histogram(names.OPERATION_DURATION, labels)
+            histogram.add(seconds)
+            if where is not None:
+                histogram.sample = Sample(seconds, time.time_ns(), *where)
 
     def submitted(self, event: TaskSubmitted) -> None:
         """A task was taken."""
@@ -116,13 +114,11 @@ class Metrics:
             if event.attempt + event.snoozes == 1:
                 place.wait.add(max(0.0, time.time() - event.created_ms / 1000))
 
-    def ended(self, event: AttemptEnded, span: Span | None) -> None:
-        """An attempt has ended; ``span`` is its own, for the exemplar."""
+    def ended(self, event: AttemptEnded, where: Where | None) -> None:
+        """An attempt has ended; ``where`` is its own span, for the exemplar."""
         error = None if event.error is None else type(event.error)
         key = (event.type, event.queue, event.outcome.value, error)
-        sample = None
-        if span is not None and (where := span.get_span_context()).trace_flags.sampled:
-            sample = Sample(event.seconds, time.time_ns(), where.trace_id, where.span_id)
+        sample = None if where is None else Sample(event.seconds, time.time_ns(), *where)
         with self._lock:
             place = self._ends.get(key) or self._end(event.type, event.queue, event.outcome, error)
             place.finished.value += 1
@@ -263,63 +259,34 @@ class Metrics:
             series = self._gauges[name]
             series[labels if labels in series else _bounded(labels, len(series))] = value, time.monotonic()
 
-    def data(self, resource: Resource) -> MetricsData | None:
-        """All that there is to send; ``None`` when that is nothing. Sums go on from where they were."""
-        now = time.time_ns()
+    def families(self) -> list[Family]:
+        """All that there is to tell, copied. Sums go on from where they were."""
         with self._lock:
             fresh = time.monotonic() - STALE_SECONDS
             for series in self._gauges.values():
                 for labels in [labels for labels, (_, at) in series.items() if at < fresh]:
                     del series[labels]
-            metrics = [*self._sums(now), *self._distributions(now), *self._values(now)]
-        if not metrics:
-            return None
-        scope = ScopeMetrics(InstrumentationScope("jobbers"), metrics, "")
-        return MetricsData([ResourceMetrics(resource, [scope], "")])
-
-    def _sums(self, now: int) -> Iterable[Metric]:
-        for name, series in self._counters.items():
-            points = [
-                NumberDataPoint(_all(labels), self._began_ns, now, it.value) for labels, it in series.items()
+            found = [
+                *(
+                    Family(name, "sum", [(labels, it.value) for labels, it in series.items()])
+                    for name, series in self._counters.items()
+                ),
+                *(
+                    Family(
+                        name, "histogram", [(labels, it.copy()) for labels, it in series.items() if it.count]
+                    )
+                    for name, series in self._histograms.items()
+                ),
+                *(
+                    Family(
+                        name,
+                        "sum" if name in CUMULATIVE else "gauge",
+                        [(labels, value) for labels, (value, _) in series.items()],
+                    )
+                    for name, series in self._gauges.items()
+                ),
             ]
-            yield _metric(name, Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
-
-    def _distributions(self, now: int) -> Iterable[Metric]:
-        for name, series in self._histograms.items():
-            points = [
-                self._point(labels, histogram, now) for labels, histogram in series.items() if histogram.count
-            ]
-            if points:
-                yield _metric(name, HistogramData(points, AggregationTemporality.CUMULATIVE))
-
-    def _point(self, labels: Labels, it: Histogram, now: int) -> HistogramDataPoint:
-        sample, it.sample = it.sample, None
-        exemplars = []
-        if sample is not None:
-            exemplars = [Exemplar({}, sample.value, sample.time_ns, sample.span_id, sample.trace_id)]
-        return HistogramDataPoint(
-            _all(labels),
-            self._began_ns,
-            now,
-            it.count,
-            it.total,
-            list(it.buckets),
-            it.bounds,
-            it.low,
-            it.high,
-            exemplars,
-        )
-
-    def _values(self, now: int) -> Iterable[Metric]:
-        for name, series in self._gauges.items():
-            points = [
-                NumberDataPoint(_all(labels), self._began_ns, now, value)
-                for labels, (value, _) in series.items()
-            ]
-            if points and name in CUMULATIVE:
-                yield _metric(name, Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
-            elif points:
-                yield _metric(name, Gauge(points))
+        return [family for family in found if family.series]
 
 
 def _of(type_: str, queue: str) -> Labels:
@@ -329,12 +296,3 @@ def _of(type_: str, queue: str) -> Labels:
 def _bounded(labels: Labels, series: int) -> Labels:
     """These labels, or the ones that stand for all beyond the bound."""
     return labels if series < MOST_SERIES else tuple((name, "other") for name, _ in labels)
-
-
-def _all(labels: Labels) -> dict[str, str]:
-    return {names.SYSTEM: "jobbers", **dict(labels)}
-
-
-def _metric(name: str, data: Sum | HistogramData | Gauge) -> Metric:
-    unit, description = UNITS[name]
-    return Metric(name, description, unit, data)

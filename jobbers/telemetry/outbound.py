@@ -15,13 +15,13 @@ from opentelemetry.util.types import AttributeValue
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
 from jobbers.core.trace_context import TRACEPARENT, inherited
 from jobbers.telemetry import names
-from jobbers.telemetry.identity import context_of, headers_of
+from jobbers.telemetry.identity import context_of, headers_of, recorded
 
 log = logging.getLogger("jobbers.telemetry")
 _chance = random.Random()
 
-Sent = Callable[[str, float, str | None], None]
-"""Told of each call that submitted: the queue, how many seconds it took, and the type of its error."""
+Sent = Callable[[str, float, str | None, tuple[int, int] | None], None]
+"""Told of each call that submitted: the queue, how many seconds it took, the type of its error, and its span."""
 
 
 class OneSending:
@@ -38,7 +38,7 @@ class OneSending:
 
     def sent(self, task_id: str | None) -> None:
         """See the port."""
-        self._told(self._queue, time.monotonic() - self._begun, None)
+        self._told(self._queue, time.monotonic() - self._begun, None, recorded(self._span))
         if self._span is not None:
             if task_id is not None:
                 self._span.set_attribute(names.MESSAGE_ID, task_id)
@@ -47,7 +47,7 @@ class OneSending:
     def failed(self, error: BaseException) -> None:
         """See the port."""
         kind = type(error).__qualname__
-        self._told(self._queue, time.monotonic() - self._begun, kind)
+        self._told(self._queue, time.monotonic() - self._begun, kind, recorded(self._span))
         if self._span is not None:
             self._span.set_attribute(names.ERROR_TYPE, kind)
             self._span.set_status(Status(StatusCode.ERROR, kind))

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import MetricExporter
@@ -16,33 +15,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer
 
-from jobbers.core.events import (
-    AttemptEnded,
-    AttemptStarted,
-    BatchStarted,
-    Dispatcher,
-    Event,
-    FinishRefused,
-    LeaseLost,
-    LimitMeasured,
-    LoopBlocked,
-    QueueMeasured,
-    ScheduleFired,
-    ScriptCalled,
-    SpreadMeasured,
-    TaskReclaimed,
-    TasksClaimed,
-    TasksCounted,
-    TaskSubmitted,
-    WorkerPulse,
-    WorkerStopped,
-)
+from jobbers.core.events import AttemptEnded, AttemptStarted, Dispatcher, Event, LoopBlocked
 from jobbers.core.granularity import Granularity
 from jobbers.errors import ConfigError
 from jobbers.telemetry.attempts import Attempts
+from jobbers.telemetry.counting import Handlers, handlers
 from jobbers.telemetry.encoding import install
-from jobbers.telemetry.identity import ForetoldIds
-from jobbers.telemetry.metrics import Metrics
+from jobbers.telemetry.exported import exported
+from jobbers.telemetry.identity import ForetoldIds, recorded
+from jobbers.telemetry.metrics import Family, Metrics
 from jobbers.telemetry.outbound import OutboundSpans
 from jobbers.telemetry.ports import Configuration
 from jobbers.telemetry.windows import Windows
@@ -72,6 +53,7 @@ class Pipeline:
         self._exporter = metric_exporter
         self._interval = interval
         self._sending = threading.Lock()
+        self._sent_ns = 0
         self._stop = threading.Event()
         self.tracer: Tracer = provider.get_tracer("jobbers")
         self.windows = Windows(self.tracer)
@@ -107,7 +89,10 @@ class Pipeline:
 
     def _send_metrics(self) -> None:
         with self._sending:
-            data = self.metrics.data(self._provider.resource)
+            now = time.time_ns()
+            resource, began = self._provider.resource, self.metrics.began_ns
+            data = exported(self.metrics.families(), resource, began, self._sent_ns, now)
+            self._sent_ns = now
             if data is not None:
                 self._exporter.export(data)
 
@@ -128,30 +113,21 @@ class Listener:
         self._attempts = attempts
         self.outbound = OutboundSpans(pipeline.tracer, pipeline.metrics.sent)
         metrics = pipeline.metrics
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self._handlers: Handlers = {
+            **handlers(metrics),
             AttemptStarted: self._started,
             AttemptEnded: self._ended,
-            TaskSubmitted: metrics.submitted,
-            FinishRefused: metrics.refused,
-            LeaseLost: metrics.lost,
-            TaskReclaimed: metrics.reclaimed,
-            WorkerPulse: metrics.pulse,
-            WorkerStopped: metrics.stopped,
             LoopBlocked: self._blocked,
-            ScriptCalled: metrics.script,
-            TasksClaimed: metrics.claimed,
-            BatchStarted: metrics.batch,
-            ScheduleFired: metrics.fired,
-            QueueMeasured: metrics.measured,
-            TasksCounted: metrics.counted,
-            LimitMeasured: metrics.limited,
-            SpreadMeasured: metrics.spread,
         }
         self.stop = events.subscribe(self._heard)
 
     def flush(self, seconds: float) -> None:
         """See the port."""
         self._pipeline.flush(seconds)
+
+    def families(self) -> list[Family]:
+        """See the port."""
+        return self._pipeline.metrics.families()
 
     def _heard(self, event: Event) -> None:
         handler = self._handlers.get(type(event))
@@ -163,7 +139,7 @@ class Listener:
         self._attempts.started(event)
 
     def _ended(self, event: AttemptEnded) -> None:
-        self._pipeline.metrics.ended(event, self._attempts.ended(event))
+        self._pipeline.metrics.ended(event, recorded(self._attempts.ended(event)))
 
     def _blocked(self, event: LoopBlocked) -> None:
         self._pipeline.metrics.blocked(event)

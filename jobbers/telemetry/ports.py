@@ -8,6 +8,8 @@ from typing import Protocol
 
 from jobbers.core.events import Dispatcher
 from jobbers.core.granularity import Granularity
+from jobbers.telemetry.counting import Counting
+from jobbers.telemetry.metrics import Family
 
 
 class Sending(Protocol):
@@ -45,8 +47,12 @@ class Telemetry(Protocol):
     """Telemetry that runs, for all apps of this process."""
 
     @property
-    def outbound(self) -> Outbound:
-        """What submissions go through."""
+    def outbound(self) -> Outbound | None:
+        """What submissions go through, if there are traces."""
+        ...
+
+    def families(self) -> list[Family]:
+        """The metrics of this process, as they are now."""
         ...
 
     def flush(self, seconds: float) -> None:
@@ -61,6 +67,11 @@ class Configuration:
     service: str
     protocol: str
     interval: float
+
+
+def count(events: Dispatcher) -> Telemetry:
+    """Only count, for whoever asks; imports nothing of OpenTelemetry."""
+    return Counting(events)
 
 
 def start(

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 
 from jobbers.app import Jobbers
@@ -21,6 +21,7 @@ from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.engine import Capacity, Engine
 from jobbers.worker.identity import Identity, identify, known_dead, used
+from jobbers.worker.metrics_port import MetricsPort
 from jobbers.worker.roles import NOTHING, RoleWatch
 from jobbers.worker.shutdown import exit_without, hurried
 
@@ -108,13 +109,26 @@ class Worker:
                 await self._warn(store)
                 await self._introduce(store)
                 await self.app.schedules.write_defined(store)
-                unending = await self._serve(store)
+                async with self._metrics():
+                    unending = await self._serve(store)
             finally:
                 await store.close()
                 if self.app.telemetry is not None:
                     await asyncio.to_thread(self.app.telemetry.flush, FLUSH_SECONDS)
         if signals and unending:
             exit_without(unending)
+
+    @contextlib.asynccontextmanager
+    async def _metrics(self) -> AsyncIterator[None]:
+        if not self.app.settings.metrics_listen or self.app.telemetry is None:
+            yield
+            return
+        port = MetricsPort(self.app.settings.metrics_listen, self.app.telemetry)
+        await port.start()
+        try:
+            yield
+        finally:
+            await port.stop()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
-from jobbers.api.metrics_text import CONTENT_TYPE, render
+from jobbers.api.metrics_text import render
 from jobbers.api.route import ApiRoute
 from jobbers.core.access import Scope
+from jobbers.telemetry.exposition import END, OPENMETRICS, TEXT, exposition, wants_openmetrics
 
 MINUTES = 60
 
@@ -20,12 +21,13 @@ router = APIRouter(tags=["system"], route_class=ApiRoute)
 @router.get(
     "/metrics",
     response_model=None,
-    responses={200: {"content": {"text/plain": {}}}},
+    responses={200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}},
     openapi_extra=needs(Scope.READ),
 )
-async def metrics(inspector: deps.TheInspector) -> Response:
-    """Queues, tasks by what became of them, and workers, in the text format of Prometheus. All numbers are read from the
-    task server, so one service of a cluster is enough to ask."""
+async def metrics(inspector: deps.TheInspector, app: deps.TheApp, request: Request) -> Response:
+    """Queues, tasks by what became of them, and workers, in the text format of Prometheus. These numbers are read from the
+    task server, so one service of a cluster is enough to ask. Where telemetry is on, what this process itself has counted
+    follows, such as submissions; in OpenMetrics, which `Accept` may ask for, with exemplars."""
     queues, counts, workers, tallies, advice, server = await asyncio.gather(
         inspector.queues(),
         inspector.counts(),
@@ -34,4 +36,7 @@ async def metrics(inspector: deps.TheInspector) -> Response:
         inspector.advice(),
         inspector.server(),
     )
-    return Response(render(queues, counts, workers, tallies, advice, server), media_type=CONTENT_TYPE)
+    openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+    own = [] if app.telemetry is None else [it for it in app.telemetry.families() if it.kind != "gauge"]
+    text = render(queues, counts, workers, tallies, advice, server) + exposition(own, openmetrics=openmetrics)
+    return Response(text + END * openmetrics, media_type=OPENMETRICS if openmetrics else TEXT)
