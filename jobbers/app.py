@@ -119,6 +119,7 @@ class Jobbers(Access):
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
         telemetry: str | float = "auto",
+        keep_logs: bool | None = None,
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
@@ -144,6 +145,7 @@ class Jobbers(Access):
         * ``retention``, ``failed_retention``: how long its records stay.
         * ``telemetry``: which attempts get a span: ``"auto"``, ``"always"``, a ratio, ``"slow:500ms"``, ``"errors"``,
           ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
+        * ``keep_logs``: whether what its tasks log is kept with their records; the setting ``keep_logs`` decides by default.
         * ``limits``, ``rates``: how many may run at a time or start in a time, each a :class:`Limit` or :class:`Rate`.
         * ``fair_by``: a parameter (or a :class:`Fair`) over whose values claims take turns.
         * ``breaker``: a :class:`Breaker`: tasks wait while most attempts fail.
@@ -177,6 +179,7 @@ class Jobbers(Access):
         retention: Duration | None = None,
         failed_retention: Duration | None = None,
         telemetry: str | float = "auto",
+        keep_logs: bool | None = None,
         limits: Sequence[Limit] = (),
         rates: Sequence[Rate] = (),
         fair_by: Key | Fair | None = None,
@@ -202,6 +205,7 @@ class Jobbers(Access):
             failed_retention_ms=to_optional_ms(failed_retention, "failed_retention")
             or self.settings.failed_retention_ms,
             telemetry=parse_granularity(telemetry),
+            keep_logs=keep_logs,
             per_worker=per_worker(limits),
             batch=batch,
             keyed=check_key(chosen, function, only_one(unique, singleton, debounce, throttle)),

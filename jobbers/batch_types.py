@@ -41,6 +41,7 @@ class BatchOptions(TypedDict, total=False):
     retention: Duration | None
     failed_retention: Duration | None
     telemetry: str | float
+    keep_logs: bool | None
     limits: Sequence[Limit]
     rates: Sequence[Rate]
     fair_by: Key | Fair | None

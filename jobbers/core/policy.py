@@ -214,7 +214,7 @@ class Policy:
     Where there is ``breaker_on``, only these exceptions are failures to the type's breaker.
     With a ``batch`` the function takes many tasks at once; timeout and heartbeat are then those of the batch.
     ``per_worker`` bounds its executions in one worker. ``retention_ms`` and ``failed_retention_ms`` say how long records of
-    succeeded (or cancelled) and failed tasks stay.
+    succeeded (or cancelled) and failed tasks stay. ``keep_logs`` is ``None`` where the setting of that name decides.
     """
 
     queue: str
@@ -230,6 +230,7 @@ class Policy:
     failed_retention_ms: int
     spread: Spread | None = None
     telemetry: Granularity = AUTO
+    keep_logs: bool | None = None
     per_worker: int | None = None
     batch: Batch | None = None
     keyed: Keyed | None = None

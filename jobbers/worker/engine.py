@@ -79,7 +79,8 @@ class Engine:
         self._strikes = Strikes(store, self.finisher, running)
         self._heartbeats = Heartbeats(store, settings, running)
         self._executors.on_beat = self._heartbeats.heard
-        kept = kept_types(settings.keep_logs)
+        chosen = {name: it.policy.keep_logs for name, it in app.task_types.items()}
+        kept = kept_types(settings.keep_logs, chosen)
         self._logs = kept and TaskLogs(
             store.logs,
             worker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jobbers.context import running_task
 from jobbers.errors import StoreError
@@ -95,9 +95,12 @@ class TaskLogs(logging.Handler):
                 del self._following[task_id]
 
 
-def kept_types(setting: str) -> Callable[[str], bool] | None:
-    """What the setting ``keep_logs`` asks for: ``all``, or types with commas between; ``None`` for nothing."""
+def kept_types(setting: str, chosen: Mapping[str, bool | None]) -> Callable[[str], bool] | None:
+    """Which types' lines are kept: ``None`` for none. ``setting`` is ``all``, or types with commas between; what is
+    ``chosen`` for a type itself goes before it."""
     names = {name.strip() for name in setting.split(",") if name.strip()}
-    if not names:
-        return None
-    return (lambda _: True) if "all" in names else names.__contains__
+    yes = {name for name, kept in chosen.items() if kept}
+    no = {name for name, kept in chosen.items() if kept is False}
+    if "all" in names:
+        return lambda name: name not in no
+    return ((names - no) | yes).__contains__ if (names - no) | yes else None

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from jobbers import Fail, Jobbers, current_task, new_id
+from jobbers import Batch, Fail, Jobbers, current_task, new_id
 from jobbers.context import CurrentTask, running_task
 from jobbers.core.ids import shard_of
 from jobbers.core.task import Claimed
@@ -173,9 +173,37 @@ def test_lines_are_read_as_they_were_written() -> None:
 
 
 def test_which_types_are_kept() -> None:
-    assert kept_types("") is None
-    assert kept_types(" , ") is None
-    some, everything = kept_types("send, resize"), kept_types("all")
+    assert kept_types("", {}) is None
+    assert kept_types(" , ", {"a": None, "b": False}) is None
+    some, everything = kept_types("send, resize", {}), kept_types("all", {"no": False, "yes": True})
     assert some is not None
     assert everything is not None
     assert (some("send"), some("resize"), some("x"), everything("x")) == (True, True, False, True)
+    assert (everything("yes"), everything("no")) == (True, False)
+    chosen = kept_types("send, resize", {"send": False, "resize": None, "more": True})
+    assert chosen is not None
+    assert [name for name in ("send", "resize", "more", "x") if chosen(name)] == ["resize", "more"]
+
+
+async def test_a_type_says_for_itself_whether_its_lines_are_kept(
+    keeping: Jobbers, worker: StartWorker
+) -> None:
+    @keeping.task(name="talk", keep_logs=False)
+    async def kept_out() -> None:
+        log.warning("not this")
+
+    @keeping.task(keep_logs=True)
+    async def kept_in() -> None:
+        log.warning("this")
+
+    @keeping.task(batch=Batch(size=2, linger=0.05), keep_logs=True)
+    async def together(numbers: list[int]) -> None:
+        log.warning("these")
+
+    assert together.policy.keep_logs is True
+    async with worker(keeping):
+        handles = [await kept_out.submit(), await kept_in.submit()]
+        await together.submit(1)
+        for handle in handles:
+            await handle.result(20)
+    assert [await messages(keeping, handle.id) for handle in handles] == [[], ["this"]]
