@@ -145,7 +145,7 @@ class Jobbers(Access):
         * ``retention``, ``failed_retention``: how long its records stay.
         * ``telemetry``: which attempts get a span: ``"auto"``, ``"always"``, a ratio, ``"slow:500ms"``, ``"errors"``,
           ``"batch"`` or ``"off"``; see ``docs/telemetry.md``.
-        * ``keep_logs``: whether what its tasks log is kept with their records; the setting ``keep_logs`` decides by default.
+        * ``keep_logs``: whether what its tasks log is kept with their records; by default the setting of that name says.
         * ``limits``, ``rates``: how many may run at a time or start in a time, each a :class:`Limit` or :class:`Rate`.
         * ``fair_by``: a parameter (or a :class:`Fair`) over whose values claims take turns.
         * ``breaker``: a :class:`Breaker`: tasks wait while most attempts fail.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 log = logging.getLogger("jobbers.events")
@@ -95,11 +96,18 @@ class LeaseLost(NamedTuple):
 
 
 class TaskReclaimed(NamedTuple):
-    """A task was taken back from a worker whose lease had ended; ``poison``: it has become a dead letter by that."""
+    """A task was taken back from a dead worker; ``poison``: it has become a dead letter by that. The rest is
+    about the execution that is lost, by the server's clock; empty where the record was gone, or could not be read."""
 
     id: str
     worker: str
     poison: bool
+    type: str = ""
+    queue: str = ""
+    attempt: int = 0
+    snoozes: int = 0
+    started_ms: int = 0
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class WorkerStarted(NamedTuple):

@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
-from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outcome
+from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outcome, TaskReclaimed
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
 from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE
 from jobbers.telemetry import names
@@ -102,6 +102,41 @@ class Attempts:
                 del self._spans[event.id]
             return self._end(opened, opened.span, event)
         return self._afterwards(opened, event)
+
+    def reclaimed(self, event: TaskReclaimed) -> None:
+        """Make the span that a dead worker could not end, under the id that it had: what is inside it nests there,
+        and the next attempt links to it."""
+        granularity = self._granularity_of(event.type)
+        if not event.queue or granularity.kind in (Kind.OFF, Kind.BATCH):
+            return
+        parent, now = context_of(event.headers), time.time_ns()
+        lost = AttemptStarted(
+            event.id,
+            event.type,
+            event.queue,
+            0,
+            event.attempt,
+            0,
+            event.snoozes,
+            0,
+            event.worker,
+            event.headers,
+        )
+        if granularity.kind is Kind.AUTO:
+            switch = self._errors.setdefault(event.type, AutoSwitch())
+            wanted = not switch.begun(time.monotonic()) and sampled_in(parent) is not False
+        else:
+            wanted = granularity.kind in (Kind.SLOW, Kind.ERRORS) or self._individually(
+                lost, granularity, parent
+            )
+        if not wanted:
+            return
+        began = min(event.started_ms * 1_000_000 or now, now)
+        span = self._span(lost, parent, self._link(lost, parent), began)
+        span.set_attribute(names.TASK_OUTCOME, Outcome.LOST.value)
+        span.set_attribute(names.ERROR_TYPE, "WorkerLost")
+        span.set_status(Status(StatusCode.ERROR, "WorkerLost"))
+        span.end(now)
 
     def blocked(self, event: LoopBlocked) -> None:
         """Note it in the attempt's span while it blocks, on the thread that has seen it."""

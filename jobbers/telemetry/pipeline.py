@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer
 
-from jobbers.core.events import AttemptEnded, AttemptStarted, Dispatcher, Event, LoopBlocked
+from jobbers.core.events import AttemptEnded, AttemptStarted, Dispatcher, Event, LoopBlocked, TaskReclaimed
 from jobbers.core.granularity import Granularity
 from jobbers.errors import ConfigError
 from jobbers.telemetry.attempts import Attempts
@@ -118,6 +118,7 @@ class Listener:
             AttemptStarted: self._started,
             AttemptEnded: self._ended,
             LoopBlocked: self._blocked,
+            TaskReclaimed: self._reclaimed,
         }
         self.stop = events.subscribe(self._heard)
 
@@ -140,6 +141,10 @@ class Listener:
 
     def _ended(self, event: AttemptEnded) -> None:
         self._pipeline.metrics.ended(event, recorded(self._attempts.ended(event)))
+
+    def _reclaimed(self, event: TaskReclaimed) -> None:
+        self._pipeline.metrics.reclaimed(event)
+        self._attempts.reclaimed(event)
 
     def _blocked(self, event: LoopBlocked) -> None:
         self._pipeline.metrics.blocked(event)

@@ -19,6 +19,7 @@ from jobbers.core.names import check_name
 from jobbers.core.roles import Role
 from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
+from jobbers.worker.duties.reclaim import tell_reclaimed
 from jobbers.worker.engine import Capacity, Engine
 from jobbers.worker.identity import Identity, identify, known_dead, used
 from jobbers.worker.metrics_port import MetricsPort
@@ -163,6 +164,7 @@ class Worker:
                 )
                 if taken:
                     log.warning("took %d tasks back from worker %s, which is dead", len(taken), info.id)
+                    await tell_reclaimed(store, self.app.events, taken)
         await store.control.leave([info.id for info in dead])
         living = {
             info.facts.get("name")

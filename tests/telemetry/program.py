@@ -95,6 +95,14 @@ async def long() -> None:
     await asyncio.sleep(600)
 
 
+@app.task(telemetry="always")
+async def mortal() -> None:
+    with own.start_as_current_span("inner-mortal"):
+        pass
+    if current_task().crashes == 0:
+        await asyncio.sleep(600)
+
+
 items = app.dag("items")
 items.map(item, items.node(numbers, items.param("count")))
 

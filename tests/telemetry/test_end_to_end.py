@@ -272,6 +272,30 @@ async def test_an_attempt_that_is_put_back_and_the_one_after_it_have_spans_of_th
     assert released.span_id != lost.span_id
 
 
+async def test_a_killed_workers_span_is_ended_by_who_takes_its_task_back() -> None:
+    submit = (
+        "import asyncio; from tests.telemetry.program import mortal; print(asyncio.run(mortal.submit()).id)"
+    )
+    with Receiver() as receiver, Rig(receiver.environment() | {"JOBBERS_LEASE": "1"}) as rig:
+        first = await rig.worker()
+        task = rig.run("-c", submit).strip()
+        receiver.wait(lambda it: it.named("inner-mortal"), "it runs, and has sent a span of its own")
+        first.kill()
+        await rig.worker()
+        receiver.wait(lambda it: len(it.named("process default")) == 2, "both attempts are told of")
+        (inner, *_) = receiver.named("inner-mortal")
+        lost, done = sorted(
+            receiver.named("process default", messaging__message__id=task), key=lambda span: span.began
+        )
+    assert [span.attributes["jobbers.task.outcome"] for span in (lost, done)] == ["lost", "succeeded"]
+    assert (lost.is_error, lost.attributes["error.type"]) == (True, "WorkerLost")
+    assert lost.attributes["messaging.client.id"] != done.attributes["messaging.client.id"]
+    assert (inner.parent_id, inner.trace_id) == (lost.span_id, lost.trace_id)
+    assert done.links == ((lost.trace_id, lost.span_id),)
+    assert done.parent_id == lost.parent_id != ""
+    assert lost.ended - lost.began >= 0.5e9, "from its claim until its lease had ended"
+
+
 async def test_the_other_protocol() -> None:
     with Receiver() as receiver, Rig(receiver.environment("grpc")) as rig:
         worker = await rig.worker()
