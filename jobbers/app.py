@@ -9,7 +9,7 @@ from jobbers.access import Access
 from jobbers.batch_types import BatchDecorator, BatchOptions
 from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
-from jobbers.core.granularity import AUTO, Granularity, parse_granularity
+from jobbers.core.granularity import AUTO, Granularity, overridden, parse_granularity, parse_overrides
 from jobbers.core.ids import check_id
 from jobbers.core.keyed import check_key, only_one
 from jobbers.core.limits import Breaker, Fair, Key, Limit, Rate
@@ -88,6 +88,7 @@ class Jobbers(Access):
         self.middleware: list[Middleware] = []
         self.sync = SyncPortal(self.client, self.inspector)
         self.telemetry: Telemetry | None = None
+        self._overrides = parse_overrides(self.settings.telemetry_types)
         configuration = telemetry_of(self.settings)
         if configuration is not None:
             self.telemetry = start(configuration, self.events, self._granularity_of)
@@ -204,7 +205,7 @@ class Jobbers(Access):
             retention_ms=to_optional_ms(retention, "retention") or self.settings.retention_ms,
             failed_retention_ms=to_optional_ms(failed_retention, "failed_retention")
             or self.settings.failed_retention_ms,
-            telemetry=parse_granularity(telemetry),
+            telemetry=overridden(self._overrides, chosen) or parse_granularity(telemetry),
             keep_logs=keep_logs,
             per_worker=per_worker(limits),
             batch=batch,
@@ -228,6 +229,11 @@ class Jobbers(Access):
         self.breakers.define(task_type.gates)
         self.task_types[task_type.name] = task_type
         return task_type
+
+    def idle_overrides(self) -> list[str]:
+        """The patterns of the setting ``telemetry_types`` that fit no task type."""
+        names = self.task_types.keys()
+        return [it[0] for it in self._overrides if not any(overridden([it], name) for name in names)]
 
     def _granularity_of(self, name: str) -> Granularity:
         task_type = self.task_types.get(name)

@@ -13,7 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobbers.core.durability import Durability
 from jobbers.core.fault_points import parse_fault_points
-from jobbers.errors import ConfigError
+from jobbers.core.granularity import parse_overrides
+from jobbers.errors import ConfigError, InvalidInput
 from jobbers.store.url import redact
 from jobbers.telemetry.ports import Configuration
 
@@ -31,6 +32,14 @@ def _fault_points(text: str) -> str:
 def _trace_url(text: str) -> str:
     if text and not (text.startswith(("https://", "http://")) and "{trace_id}" in text):
         raise ValueError("must begin with https:// or http:// and hold {trace_id}")
+    return text
+
+
+def _telemetry_types(text: str) -> str:
+    try:
+        parse_overrides(text)
+    except InvalidInput as error:
+        raise ValueError(error) from None
     return text
 
 
@@ -135,6 +144,13 @@ class Settings(BaseSettings):
         Literal["auto", "on", "off"],
         Field(description="OpenTelemetry; 'auto' is on when an OTLP endpoint is set"),
     ] = "auto"
+    telemetry_types: Annotated[
+        str,
+        AfterValidator(_telemetry_types),
+        Field(
+            description="how much telemetry types make, as 'mail.*=always, import*=0.01'; before their own"
+        ),
+    ] = ""
     metrics_listen: Annotated[
         str,
         AfterValidator(_listen),

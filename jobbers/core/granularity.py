@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from jobbers.errors import InvalidInput
 
@@ -66,6 +68,26 @@ def parse_granularity(value: object) -> Granularity:
                 f'telemetry={value[:50]!r} needs a limit in ms or s, such as "slow:500ms" or "slow:2s"'
             )
     raise InvalidInput(f"telemetry must be {_CHOICES}; got {str(value)[:50]!r}")
+
+
+def parse_overrides(text: str) -> tuple[tuple[str, Granularity], ...]:
+    """Granularities by patterns of type names, such as ``mail.*=always, import*=0.01``; the first that fits counts. Raises
+    :class:`InvalidInput`."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        pattern, equals, value = (word.strip() for word in part.partition("="))
+        if not pattern or not equals:
+            raise InvalidInput(
+                f"telemetry_types must be like 'mail.*=always, import*=0.01', got {part[:50]!r}"
+            )
+        number = re.fullmatch(r"\d+(\.\d+)?", value)
+        found.append((pattern, parse_granularity(float(value) if number else value)))
+    return tuple(found)
+
+
+def overridden(overrides: Iterable[tuple[str, Granularity]], name: str) -> Granularity | None:
+    """What the first pattern says that fits a type's name."""
+    return next((it for pattern, it in overrides if fnmatchcase(name, pattern)), None)
 
 
 BUSY_PER_SECOND = 20

@@ -143,7 +143,9 @@ class Worker:
                 loop.remove_signal_handler(number)
 
     async def _warn(self, store: Store) -> None:
-        """Tell of a server that may lose tasks."""
+        """Tell of settings that do nothing, and of a server that may lose tasks."""
+        for pattern in self.app.idle_overrides():
+            log.warning("the setting telemetry_types names %r, which fits no task type of this app", pattern)
         try:
             info = await store.inspect.info()
         except (ConfigError, StoreError) as error:

@@ -6,7 +6,7 @@ import pytest
 
 from jobbers import Jobbers
 from jobbers.core.granularity import BUSY_PER_SECOND, AutoSwitch, Kind, parse_granularity
-from jobbers.errors import InvalidInput
+from jobbers.errors import ConfigError, InvalidInput
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,36 @@ def test_the_median_is_followed() -> None:
             switch.took(seconds)
     assert not any(switch.begun(1.0) for _ in range(BUSY_PER_SECOND))
     assert switch.begun(1.0), "most of them are short"
+
+
+def test_patterns_go_before_what_the_code_says() -> None:
+    app = Jobbers(telemetry_types=" mail.*=always,  mail.bulk=off, import*=0.01,gone=slow:2s ,")
+
+    @app.task(name="mail.bulk", telemetry="errors")
+    async def bulk() -> None: ...
+
+    @app.task(name="import_all")
+    async def everything() -> None: ...
+
+    @app.task(telemetry="batch")
+    async def other() -> None: ...
+
+    kinds = [it.policy.telemetry.kind for it in (bulk, everything, other)]
+    assert kinds == [Kind.ALWAYS, Kind.RATIO, Kind.BATCH]
+    assert everything.policy.telemetry.ratio == 0.01
+    assert app.idle_overrides() == ["gone"], "that mail.bulk has been decided before is no mistake"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mail", "must be like"),
+        ("=always", "must be like"),
+        ("a=allways", "allways"),
+        ("a=2", "from 0 to 1"),
+        ("a=", "must be"),
+    ],
+)
+def test_patterns_are_checked(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Jobbers(telemetry_types=text)
