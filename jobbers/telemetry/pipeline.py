@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from opentelemetry import trace
-from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -25,6 +25,7 @@ from jobbers.telemetry.exported import exported
 from jobbers.telemetry.identity import ForetoldIds, recorded
 from jobbers.telemetry.metrics import Family, Metrics
 from jobbers.telemetry.outbound import OutboundSpans
+from jobbers.telemetry.patience import Patience, PatientExporter
 from jobbers.telemetry.ports import Configuration
 from jobbers.telemetry.windows import Windows
 
@@ -47,8 +48,10 @@ class Pipeline:
         metric_exporter: MetricExporter,
         interval: float,
         ids: ForetoldIds | None,
+        patience: Patience,
     ) -> None:
         self._provider = provider
+        self._patience = patience
         self._ids = ids
         self._exporter = metric_exporter
         self._interval = interval
@@ -93,8 +96,8 @@ class Pipeline:
             resource, began = self._provider.resource, self.metrics.began_ns
             data = exported(self.metrics.families(), resource, began, self._sent_ns, now)
             self._sent_ns = now
-            if data is not None:
-                self._exporter.export(data)
+            if data is not None and self._patience.may_try():
+                self._patience.note(sent=self._exporter.export(data) is MetricExportResult.SUCCESS)
 
     def _send_all(self) -> None:
         try:
@@ -157,8 +160,9 @@ def shared(configuration: Configuration) -> Pipeline:
     with _making:
         if _shared is None:
             spans, metrics = _exporters(configuration.protocol)
-            provider, ids = _provider(configuration.service, spans)
-            _shared = Pipeline(provider, metrics, configuration.interval, ids)
+            patience = Patience()
+            provider, ids = _provider(configuration.service, PatientExporter(spans, patience))
+            _shared = Pipeline(provider, metrics, configuration.interval, ids, patience)
             atexit.register(_shared.close, EXIT_SECONDS)
         return _shared
 

@@ -60,9 +60,14 @@ class Point:
 
 
 class Receiver:
-    """Listens from its making until :meth:`close`; also a context manager."""
+    """Listens from its making until :meth:`close`; also a context manager. Set :attr:`refuses` to a status of HTTP, and
+    :attr:`pause` to seconds, to see what becomes of a program whose receiver is like that (over HTTP)."""
 
     def __init__(self) -> None:
+        self.refuses: int | None = None
+        self.pause = 0.0
+        self.asked = 0
+        """How many requests came over HTTP."""
         self.spans: list[Span] = []
         self.points: list[Point] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -158,9 +163,14 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
+            receiver.asked += 1
+            time.sleep(receiver.pause)
             take = {"/v1/traces": receiver.take_traces, "/v1/metrics": receiver.take_metrics}.get(self.path)
             try:
-                status, answer = (404, b"") if take is None else (200, take(body))
+                if receiver.refuses is not None:
+                    status, answer = receiver.refuses, b""
+                else:
+                    status, answer = (404, b"") if take is None else (200, take(body))
             except Exception:
                 status, answer = 400, b""
             self.send_response(status)

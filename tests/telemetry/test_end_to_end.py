@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -324,6 +325,25 @@ async def test_a_receiver_that_is_away_neither_fails_nor_delays_a_task() -> None
         assert await worker.ended(25) == 0
 
 
+async def test_a_receiver_that_refuses_is_told_of_once_and_left_alone_for_longer_and_longer() -> None:
+    with Receiver() as receiver, Rig(receiver.environment()) as rig:
+        receiver.refuses = 401
+        worker = await rig.worker()
+        rig.submit_everything()
+        await until(lambda: receiver.asked >= 3, "it was tried again", 15)
+        await asyncio.sleep(3)
+        assert receiver.asked <= 14, (
+            "in some seconds, by two processes that have something to send twice a second or more"
+        )
+        assert worker.said().count("telemetry cannot be sent") == 1
+        assert "401" in worker.said()
+        assert "opentelemetry" not in worker.said()
+        receiver.refuses = None
+        await until(lambda: "telemetry is sent again" in worker.said(), "it goes on", 25)
+        worker.terminate()
+        assert await worker.ended(25) == 0
+
+
 OFF = """
 import asyncio, sys
 import redis, redis.asyncio
@@ -358,7 +378,7 @@ async def test_off_imports_nothing(environment: dict[str, str]) -> None:
 
 
 async def test_lines_of_a_workers_log_name_their_task() -> None:
-    with Rig({"JOBBERS_LOG_FORMAT": "json"}) as rig:
+    with Rig({"JOBBERS_LOG_FORMAT": "json", "JOBBERS_TELEMETRY_TYPES": "gone*=off, flaky=errors"}) as rig:
         worker = await rig.worker()
         rig.run(
             "-c", "import asyncio; from tests.telemetry.program import flaky as f; asyncio.run(f.submit())"
@@ -368,6 +388,8 @@ async def test_lines_of_a_workers_log_name_their_task() -> None:
     (failure,) = [line for line in lines if "ValueError" in line["message"]]
     assert (failure["type"], failure["attempt"], failure["queue"]) == ("flaky", 1, "default")
     assert failure["task"] in failure["message"]
+    (warning,) = [line["message"] for line in lines if "telemetry_types" in line["message"]]
+    assert "'gone*'" in warning
 
 
 async def test_on_by_the_setting_alone() -> None:
