@@ -29,6 +29,7 @@ from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outco
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
 from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE
 from jobbers.telemetry import names
+from jobbers.telemetry.exceptions import told
 from jobbers.telemetry.identity import (
     ForetoldIds,
     attempt_context,
@@ -242,7 +243,7 @@ def _conclude(span: Span, event: AttemptEnded) -> None:
     if event.error is not None and event.outcome in ERRORS:
         kind = type(event.error).__qualname__
         span.set_attribute(names.ERROR_TYPE, kind)
-        span.record_exception(event.error)
+        span.add_event("exception", told(event.error))
         span.set_status(Status(StatusCode.ERROR, kind))
 
 

@@ -1,0 +1,25 @@
+"""Exceptions as events of spans, by the semantic conventions, and bounded: the SDK's own would send megabytes."""
+
+from __future__ import annotations
+
+import traceback
+
+LONGEST_MESSAGE = 4_000
+LONGEST_STACK = 16_000
+"""Characters. What is longer is cut, and says so: a message at its end, a stack at its begin."""
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """The attributes of the event ``exception``. Never raises, whatever the exception's own methods do."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        message = str(error)
+        stack = "".join(traceback.format_exception(error))
+    except Exception:
+        message, stack = "(cannot be shown)", ""
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}… ({len(message) - LONGEST_MESSAGE:,} characters cut)"
+    if len(stack) > LONGEST_STACK:
+        stack = f"({len(stack) - LONGEST_STACK:,} characters cut) …{stack[-LONGEST_STACK:]}"
+    return {"exception.type": name, "exception.message": message, "exception.stacktrace": stack}
