@@ -88,7 +88,8 @@ class Plenty:
 
 
 def self_as_store(plenty: Plenty) -> Any:
-    return SimpleNamespace(tasks=plenty, start=plenty.start)
+    gateway = SimpleNamespace(events=SimpleNamespace(tell=None))
+    return SimpleNamespace(tasks=plenty, start=plenty.start, gateway=gateway)
 
 
 async def test_long_tasks_come_one_by_one_once_the_worker_is_full() -> None:
