@@ -74,7 +74,7 @@ demo: $(VENV)/.running ## See it work: a server, two workers and the API, on rea
 	@$(BIN)/jobbers demo $(ARGS)
 
 # Tests start servers of their own and must never see yours.
-PYTEST := env -u JOBBERS_REDIS_URL $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := env -u JOBBERS_REDIS_URL $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: test
 test: $(VENV)/.developing ## Run every test

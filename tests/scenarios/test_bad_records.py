@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.leaves_garbage("that is what is tri
 VALUES = (b"", b"\xff\xfe\x00 garbage", b"9" * 400, b"-1", b"nan", b"1e400", b"[1]", b"x" * 100_000)
 SCORES = (0.0, -1.0, 1e300, float("inf"), float("-inf"))
 MEMBERS = (b"", b"\xff\xfe\x00", b"junk", b"x" * 10_000)
-PARTS = 4
+PARTS = 8
 
 
 @pytest.fixture
