@@ -17,6 +17,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
 
 from jobbers.api import etags, once
 from jobbers.api.errors import HEADERS, ApiError, place, respond
@@ -116,10 +117,13 @@ class JsonRequest(Request):
 
     async def _read(self, limit: int) -> bytes:
         chunks = bytearray()
-        async for chunk in self.stream():
-            chunks += chunk
-            if len(chunks) > limit:
-                raise _too_large(limit)
+        try:
+            async for chunk in self.stream():
+                chunks += chunk
+                if len(chunks) > limit:
+                    raise _too_large(limit)
+        except ClientDisconnect:  # nobody reads the answer; it keeps a caller's trouble out of our log
+            raise ApiError(400, "bad_request", "the connection ended within the body") from None
         return bytes(chunks)
 
     async def json(self) -> Any:

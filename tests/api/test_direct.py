@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI, Request
+from starlette.types import Message
 
 from jobbers import Jobbers
 from jobbers.api import create_app, router
@@ -60,6 +62,34 @@ async def test_other_media_types_are_refused_here_too(app: Jobbers) -> None:
         for headers in ({}, {"content-type": "text/plain"}, {**JSON, "content-encoding": "gzip"}):
             answer = await client.post("/tasks", content=b'{"type":"keep"}', headers=headers)
             assert answer.status_code == 415, headers
+
+
+async def test_a_caller_who_leaves_within_the_body_is_no_error_of_ours(
+    app: Jobbers, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/tasks",
+        "query_string": b"",
+        "headers": [(b"host", b"test"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+    }
+    parts: list[Message] = [
+        {"type": "http.request", "body": b'{"type":', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return parts.pop(0)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    await create_app(app)(scope, receive, send)
+    assert told[0]["status"] == 400
+    assert not caplog.records
 
 
 async def test_what_is_submitted_is_answered_as_the_routes_answer_it(app: Jobbers) -> None:
