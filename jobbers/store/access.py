@@ -15,7 +15,7 @@ from jobbers.store.wire import Argument, ReplyError
 MARK = "-"
 """A field beside the keys, which is no name of one. It stays when the last key is revoked: a namespace that has had keys
 must not become open to all because somebody tidied up."""
-_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+_CURSOR = re.compile(r"[1-9][0-9]{0,14}-[0-9]{1,15}")  # nothing is before 0-0: the server refuses to look
 
 
 class Known(NamedTuple):

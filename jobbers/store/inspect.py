@@ -281,7 +281,7 @@ class InspectStore:
 
     async def _list_recent(self, status: Status, cursor: str | None, limit: int) -> Page:
         """Recent entries hold many ids each, so a page ends at an entry and may run a little over its limit."""
-        if cursor is not None and not re.fullmatch(r"[0-9]+-[0-9]+", cursor):
+        if cursor is not None and not re.fullmatch(r"[1-9][0-9]{0,14}-[0-9]{1,15}", cursor):
             raise ValueError(cursor)
         end = f"({cursor}" if cursor else "+"
         replies = await self._gateway.commands(

@@ -44,7 +44,8 @@ async def test_who_did_what_to_what(app: Jobbers, desk: Desk) -> None:
         answer = await api.get("/audit?limit=4")
         found = answer.json()
         older = (await api.get("/audit", params={"cursor": found["cursor"]})).json()
-        error_of(await api.get("/audit?cursor=1x"), 422, "invalid_input")
+        for cursor in ("1x", "0-0", "0-1"):
+            error_of(await api.get(f"/audit?cursor={cursor}"), 422, "invalid_input")
     assert "secret-argument" not in answer.text
     assert all(entry["source"] == "127.0.0.1" and entry["via"] == "api" for entry in found["entries"])
     assert older["cursor"] is None

@@ -93,6 +93,8 @@ async def test_lists_come_in_pages(api: httpx2.AsyncClient) -> None:
         ({"status": "queued", "limit": 501}, "limit"),
         ({"status": "queued", "limit": "many"}, "limit"),
         ({"status": "queued", "cursor": "abc"}, "cursor"),
+        ({"status": "succeeded", "cursor": "0-0"}, None),
+        ({"status": "succeeded", "cursor": "0-0"}, None),
         ({"status": "queued", "cursor": "-9999/0-0"}, "cursor"),
         ({"status": "failed", "cursor": "1-2"}, None),
         ({"status": "queued", "cursor": "1/2/3"}, None),
