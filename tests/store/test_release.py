@@ -50,6 +50,15 @@ async def test_what_goes_first_and_moves_on_is_left_out(store: Store) -> None:
     assert [task.id for task in await claim(store, 2)] == [back, other]
 
 
+async def test_one_claim_passes_by_no_more_than_some_hundreds_that_have_moved_on(store: Store) -> None:
+    gone = [await submit(store) for _ in range(450)]
+    assert len(await claim(store, 450)) == 450
+    await release(store, gone)
+    await store.tasks.cancel(gone, kit.RETENTION, "a test")
+    other = await submit(store)
+    assert [[task.id for task in await claim(store)] for _ in range(3)] == [[], [], [other]]
+
+
 async def test_the_same_release_again_is_accepted_and_changes_nothing(store: Store) -> None:
     await kit.is_idempotent(store, release)
 

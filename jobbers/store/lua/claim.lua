@@ -98,21 +98,27 @@ local function take(id, entry, lane)
   return true
 end
 
--- Those that go first, whatever their entries say. One that has moved on is left out, like an entry that is left over.
+-- Those that go first, whatever their entries say. One that has moved on is left out, like an entry that is left over. Returns
+-- whether so many were not to be taken that the next call is to go on: after a pause nearly all may be such.
 local function take_first(lane)
-  local list = P .. K.first .. lane
-  local id = taken < want and redis.pcall('LPOP', list)
-  while type(id) == 'string' do
+  local list, before = P .. K.first .. lane, taken
+  for looked = 1, math.huge do
+    local id = taken < want and redis.pcall('LPOP', list)
+    if type(id) ~= 'string' then
+      return false
+    end
     local r = redis.pcall('HMGET', P .. K.task .. id, 'entry', 'lane')
     if r[1] and r[2] == lane then
       if not take(id, r[1], lane) then
         redis.call('LPUSH', list, id)
         want = taken
-        return
+        return false
       end
       redis.pcall('XDEL', P .. K.lane .. lane, r[1])
     end
-    id = taken < want and redis.pcall('LPOP', list)
+    if looked - (taken - before) >= MOST_PARKED then
+      return true
+    end
   end
 end
 
@@ -126,8 +132,10 @@ for i = 6, #ARGV do
   local looked = taken < want and not left_out
   while looked do
     stirred = false
-    take_first(lane)
-    if taken >= want then
+    if take_first(lane) then
+      reply[1] = 1
+      break
+    elseif taken >= want then
       break
     end
     local entries = redis.pcall('XRANGE', key, '-', '+', 'COUNT', want - taken)
