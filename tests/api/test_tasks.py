@@ -94,7 +94,6 @@ async def test_lists_come_in_pages(api: httpx2.AsyncClient) -> None:
         ({"status": "queued", "limit": "many"}, "limit"),
         ({"status": "queued", "cursor": "abc"}, "cursor"),
         ({"status": "succeeded", "cursor": "0-0"}, None),
-        ({"status": "succeeded", "cursor": "0-0"}, None),
         ({"status": "queued", "cursor": "-9999/0-0"}, "cursor"),
         ({"status": "failed", "cursor": "1-2"}, None),
         ({"status": "queued", "cursor": "1/2/3"}, None),

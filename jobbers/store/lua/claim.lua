@@ -98,8 +98,8 @@ local function take(id, entry, lane)
   return true
 end
 
--- Those that go first, whatever their entries say. One that has moved on is left out, like an entry that is left over. Returns
--- whether so many were not to be taken that the next call is to go on: after a pause nearly all may be such.
+-- Those that go first, whatever their entries say. One that has moved on is left out, like an entry that is left over. Tells
+-- whether so many could not be taken that the next call is to go on: after a pause that may be nearly all.
 local function take_first(lane)
   local list, before = P .. K.first .. lane, taken
   for looked = 1, math.huge do
