@@ -120,7 +120,11 @@ def _in_the_way(facts: Facts) -> Iterator[Reason]:
 
 
 def _serving(facts: Facts) -> list[WorkerState]:
-    return [worker for worker in facts.workers if worker.alive and facts.record.queue in worker.queues]
+    return [
+        worker
+        for worker in facts.workers
+        if worker.alive and not worker.paused and facts.record.queue in worker.queues
+    ]
 
 
 def _ended(facts: Facts) -> Reason:
@@ -204,11 +208,11 @@ def _lane(facts: Facts, lane: LanePlace) -> Reason:
 def _no_worker(facts: Facts) -> Reason:
     queue = facts.record.queue
     alive = [worker for worker in facts.workers if worker.alive]
-    gone = [worker for worker in facts.workers if not worker.alive and queue in worker.queues]
+    gone = [worker for worker in facts.workers if queue in worker.queues]  # none of them is any use now
     if not alive:
         detail = "no worker is alive at all"
     else:
-        serves = sorted({name for worker in alive for name in worker.queues})
+        serves = sorted({name for worker in alive if not worker.paused for name in worker.queues})
         others = f", and serve{'s' if len(alive) == 1 else ''} {listed(serves, SHOWN)}" if serves else ""
         detail = f"{count(len(alive), 'worker')} {'is' if len(alive) == 1 else 'are'} alive{others}"
     said = [f"no live worker serves queue {queue}: {detail}"]
@@ -218,7 +222,11 @@ def _no_worker(facts: Facts) -> Reason:
             f"{'role' if one else 'roles'} {listed(facts.roles, SHOWN)} {'has' if one else 'have'} it, without a worker"
         )
     for worker in gone[:1]:
-        how = "is stopping" if worker.stopping else f"has been silent for {span(int(worker.silent * 1000))}"
+        how = f"has been silent for {span(int(worker.silent * 1000))}"
+        if worker.stopping:
+            how = "is stopping"
+        elif worker.alive:
+            how = "is paused until it is resumed"
         said.append(f"worker {worker.name}, which served it, {how}")
     return Reason(
         "no_worker", "; ".join(said), {"queue": queue, "alive": len(alive), "roles": list(facts.roles)}

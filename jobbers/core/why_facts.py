@@ -52,10 +52,12 @@ class WorkerState:
     free: int
     silent: float
     stopping: bool
+    paused: bool = False
+    """Told to claim nothing; what is due it still moves into its lane."""
 
     @property
     def alive(self) -> bool:
-        """Whether it takes on tasks."""
+        """Whether it works."""
         return self.silent < SILENT_SECONDS and not self.stopping
 
 

@@ -348,6 +348,7 @@ def _worker(info: WorkerInfo, queue: str, queues: Collection[str] | None) -> Wor
         free=max(0, free),
         silent=info.silent_seconds,
         stopping=facts.get("stopping") == "1",
+        paused=facts.get("paused") == "1",
     )
 
 

@@ -80,6 +80,11 @@ def test_all_that_holds_up_comes_in_the_order_in_which_it_does() -> None:
             "no worker is alive at all; worker w1, which served it, has been silent for 14 s",
         ),
         ([replace(WORKER, stopping=True)], [], "worker w1, which served it, is stopping"),
+        (
+            [replace(WORKER, paused=True)],
+            [],
+            "1 worker is alive; worker w1, which served it, is paused until it is resumed",
+        ),
     ],
 )
 def test_no_worker(workers: list[WorkerState], roles: list[str], says: str) -> None:
