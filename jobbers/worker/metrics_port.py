@@ -29,16 +29,16 @@ class MetricsPort:
 
     async def start(self) -> None:
         """Begin to listen."""
-        host, _, port = self._listen.rpartition(":")
+        host, _, number = self._listen.rpartition(":")
         try:
             self._server = await asyncio.start_server(
-                self._serve, host.strip("[]") or LOOPBACK, int(port), limit=LARGEST_HEAD
+                self._serve, host.strip("[]") or LOOPBACK, int(number), limit=LARGEST_HEAD
             )
         except OSError as error:
             log.warning("metrics cannot be asked for at %s: %s", self._listen, error)
             return
-        address = self._server.sockets[0].getsockname()
-        log.info("metrics at http://%s:%d/metrics", address[0], address[1])
+        name, port, *_ = self._server.sockets[0].getsockname()
+        log.info("metrics at http://%s:%d/metrics", f"[{name}]" if ":" in name else name, port)
 
     async def stop(self) -> None:
         """Listen no more."""

@@ -233,10 +233,11 @@ class Worker:
 
     def _obey(self, engine: Engine, order: str) -> None:
         """Do what an operator has told this worker."""
-        if order == "drain" and not self._stop.is_set():
-            log.info("worker %s has been told to end", self.identity.id)
-            self.stop()
-        if (order == "pause") is not self._paused:
+        if order == "drain":
+            if not self._stop.is_set():
+                log.info("worker %s has been told to end", self.identity.id)
+                self.stop()
+        elif (order == "pause") is not self._paused:
             self._paused = not self._paused
             log.info("worker %s has been told to %s", self.identity.id, "pause" if self._paused else "go on")
             engine.serve(NOTHING if self._paused else self._serves)

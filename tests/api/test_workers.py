@@ -103,6 +103,26 @@ async def test_drain(api: httpx2.AsyncClient, app: Jobbers, worker: Worker, go: 
     await until(gone, "the worker has ended")
 
 
+async def test_a_paused_worker_that_drains_claims_nothing_on_its_way(
+    api: httpx2.AsyncClient, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = f"/workers/{worker.identity.id}"
+    caplog.set_level("INFO", "jobbers.worker")
+
+    async def is_paused() -> bool:
+        return bool((await api.get(at)).json()["worker"]["facts"]["paused"] == "1")
+
+    async def gone() -> bool:
+        return (await api.get(at)).status_code == 404
+
+    await api.post(f"{at}/pause", json={})
+    await until(is_paused, "it is paused")
+    await api.post(f"{at}/drain", json={})
+    await until(gone, "the worker has ended")
+    told = [record.getMessage().partition("told to ")[2] for record in caplog.records]
+    assert [word for word in told if word] == ["pause", "end"]
+
+
 async def test_workers_that_are_not_there(api: httpx2.AsyncClient, app: Jobbers) -> None:
     store = (await app.client()).store
     for action in ("pause", "resume", "drain"):
