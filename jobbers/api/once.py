@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import math
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -144,8 +145,8 @@ def describe(responses: dict[int | str, dict[str, Any]], extra: dict[str, Any]) 
 
 async def begin(request: Request, app: Jobbers, caller: Caller, route: Any) -> None:
     """Take the call if it writes and has a key. Raises like :meth:`Call.begin`, and :class:`InvalidInput`."""
-    given = request.headers.get(_HEADER)
-    if given is None or request.method in _SAFE or declared(route)[0] == OPEN:
+    given = request.headers.getlist(_HEADER)
+    if not given or request.method in _SAFE or declared(route)[0] == OPEN:
         return
     where = hashlib.sha256(f"{caller.who}\0{_checked(given)}".encode(errors="surrogatepass")).hexdigest()[:40]
     told = f"{place(request.scope)}?{request.scope['query_string'].decode('latin-1')}\0"
@@ -172,8 +173,11 @@ def do_not_keep(request: Request, told: str) -> None:
     setattr(request.state, _UNKEPT, told)
 
 
-def _checked(header: str) -> str:
-    """The key in a header, quoted or not."""
+def _checked(headers: Sequence[str]) -> str:
+    """The key in the header, quoted or not."""
+    header, *more = headers
+    if more:  # which of them counts, a proxy may see otherwise
+        raise InvalidInput(f"a call has one {_HEADER}, got {len(headers)}")
     key = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise InvalidInput(f"an {_HEADER} has 1 to {LONGEST_KEY} printable characters")

@@ -148,7 +148,7 @@ def _without_history(seen: Observed) -> tuple[int, str]:
 def _at_rest(seen: Observed) -> tuple[int, str]:
     if seen.busy:
         return 1, "nothing is ready, and tasks run or wait for a limit"
-    return 0, "nothing arrives and nothing is ready"
+    return 0, "nothing is ready and nothing runs"
 
 
 def _drain(seen: Observed, arrivals: float, service: float | None) -> float | None:

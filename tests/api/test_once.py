@@ -244,6 +244,9 @@ async def test_keys_that_are_refused(api: httpx2.AsyncClient, app: Jobbers) -> N
     assert await queued(app) == 0
     assert (await api.get("/queues", headers={"Idempotency-Key": ""})).status_code == 200  # reads need none
     assert (await api.post("/logout", json={}, headers={"Idempotency-Key": ""})).status_code == 200
+    two = httpx2.Headers([("idempotency-key", "one"), ("idempotency-key", "two")])
+    error = error_of(await api.post("/tasks", json={"type": "keep"}, headers=two), 422, "invalid_input")
+    assert "a call has one Idempotency-Key, got 2" in error["message"]
 
 
 async def test_a_repetition_is_not_in_the_audit_log(api: httpx2.AsyncClient, app: Jobbers) -> None:
