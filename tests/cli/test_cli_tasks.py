@@ -137,6 +137,8 @@ def test_tail_of_a_success(jobbers, desk) -> None:
     task_id = desk.succeed(1)
     (line,) = jobbers("tail", task_id).out.splitlines()
     assert "succeeded  attempt 1  after " in line
+    told = [json.loads(jobbers(*command, task_id, "--json").out) for command in (["tail"], ["status"])]
+    assert told[0]["time"] == told[1]["finished"]
 
 
 def test_tail_of_a_scheduled_task(desk) -> None:

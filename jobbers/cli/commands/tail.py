@@ -101,10 +101,11 @@ def _view(record: TaskRecord) -> dict[str, Any]:
 
 def _show_view(view: dict[str, Any], record: TaskRecord, json: bool) -> None:
     now = datetime.now(UTC)
+    time = record.finished or now  # when it was seen to have ended says little
     if json:
-        show_json_line({"event": "status", "id": record.id, "time": now, **view})
+        show_json_line({"event": "status", "id": record.id, "time": time, **view})
         return
-    words = [f"{now.astimezone():%H:%M:%S}", f"{record.status:<9}"]
+    words = [f"{time.astimezone():%H:%M:%S}", f"{record.status:<9}"]
     if record.attempt:
         words.append(f"attempt {record.attempt}")
     if record.status is Status.RUNNING:
