@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from jobbers.breakers import Breakers
 from jobbers.client import Client
 from jobbers.core.events import Dispatcher
+from jobbers.core.granularity import Overrides
 from jobbers.core.queue_rules import QueueLimit
 from jobbers.inspector import Inspector
 from jobbers.limits import Limits
@@ -38,6 +40,7 @@ class Access:
         self.queue_limits: dict[str, QueueLimit] = {}
         self.limits = Limits(self.client)
         self.breakers = Breakers(self.client, settings)
+        self.on_granularity: Callable[[Overrides], None] | None = None
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = (
@@ -104,6 +107,7 @@ class Access:
             replicated=settings.durability == "replicated",
         )
         store.gateway.events = self.events
+        store.granularity.follow = self.on_granularity
         if settings.retry_budget:
             pace = settings.shards * 1_000_000 / settings.retry_budget_least
             store.tasks.budget = RetryBudget(round(settings.retry_budget * 1_000_000), round(pace))

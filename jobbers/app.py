@@ -9,7 +9,15 @@ from jobbers.access import Access
 from jobbers.batch_types import BatchDecorator, BatchOptions
 from jobbers.core.batch import Batch
 from jobbers.core.durations import Duration, to_optional_ms
-from jobbers.core.granularity import AUTO, Granularity, overridden, parse_granularity, parse_overrides
+from jobbers.core.granularity import (
+    AUTO,
+    Granularity,
+    Overrides,
+    idle,
+    overridden,
+    parse_granularity,
+    parse_overrides,
+)
 from jobbers.core.ids import check_id
 from jobbers.core.keyed import check_key, only_one
 from jobbers.core.limits import Breaker, Fair, Key, Limit, Rate
@@ -34,6 +42,7 @@ from jobbers.errors import ConfigError, NotFound, UnknownTaskType
 from jobbers.flow import Dag, DagCall
 from jobbers.handle import TaskHandle
 from jobbers.limits import gates_of, per_worker
+from jobbers.live_granularity import LiveGranularity
 from jobbers.middleware import Middleware
 from jobbers.roles import LiveRoles
 from jobbers.run import RunHandle
@@ -89,9 +98,11 @@ class Jobbers(Access):
         self.sync = SyncPortal(self.client, self.inspector)
         self.telemetry: Telemetry | None = None
         self._overrides = parse_overrides(self.settings.telemetry_types)
+        self._live: Overrides = ()
         configuration = telemetry_of(self.settings)
         if configuration is not None:
             self.telemetry = start(configuration, self.events, self._granularity_of)
+            self.on_granularity = self._follow_granularity
         elif self.settings.metrics_listen:
             self.telemetry = count(self.events)
 
@@ -225,6 +236,7 @@ class Jobbers(Access):
             )
         if self.telemetry is not None:
             task_type.outbound = self.telemetry.outbound
+            task_type.telemetry = overridden(self._live, task_type.name) or task_type.telemetry
         self.limits.define(task_type.gates)
         self.breakers.define(task_type.gates)
         self.task_types[task_type.name] = task_type
@@ -232,12 +244,17 @@ class Jobbers(Access):
 
     def idle_overrides(self) -> list[str]:
         """The patterns of the setting ``telemetry_types`` that fit no task type."""
-        names = self.task_types.keys()
-        return [it[0] for it in self._overrides if not any(overridden([it], name) for name in names)]
+        return idle(self._overrides, self.task_types)
 
     def _granularity_of(self, name: str) -> Granularity:
         task_type = self.task_types.get(name)
-        return AUTO if task_type is None else task_type.policy.telemetry
+        return AUTO if task_type is None else task_type.telemetry
+
+    def _follow_granularity(self, live: Overrides) -> None:
+        """Operators have changed how much telemetry types make; ``live`` goes before what settings and code say."""
+        self._live = live
+        for task_type in self.task_types.values():
+            task_type.telemetry = overridden(live, task_type.name) or task_type.policy.telemetry
 
     def queue(
         self,
@@ -349,6 +366,10 @@ class Jobbers(Access):
     async def live_roles(self) -> LiveRoles:
         """Which role serves which queues, and changes of it while workers run, for the running event loop."""
         return LiveRoles((await self.client()).store, self.roles, self.type_queues())
+
+    async def live_granularity(self) -> LiveGranularity:
+        """How much telemetry types make, and changes of it while workers run, for the running event loop."""
+        return LiveGranularity((await self.client()).store.granularity, self.task_types)
 
     def type_queues(self) -> set[str]:
         """The queues to which the registered task types send."""

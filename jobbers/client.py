@@ -174,6 +174,7 @@ class Client:
                 StoreError
             ):  # a server that is away lets the submission itself tell of it
                 await strikes.refresh()
+                await self.store.granularity.refresh()
         if not strikes.known:
             return
         for spec in specs:

@@ -94,7 +94,7 @@ class Submitter(Generic[P, R]):
         """A call that submits, in its trace; the caller says when it is sent."""
         options = self._options
         sending = outbound.begin(
-            self._type.name, options.placement.queue, self._type.policy.telemetry, options.headers, count
+            self._type.name, options.placement.queue, self._type.telemetry, options.headers, count
         )
         try:
             yield sending
@@ -193,6 +193,7 @@ class TaskType(Generic[P, R]):
         self.max_payload = max_payload
         self.client = client
         self.outbound: Outbound | None = None
+        self.telemetry = policy.telemetry  # as it is now: operators change it live
         self.gates = NO_GATES
         self.gates_of_queues: Mapping[str, Gates] = {}
         self.signature = (Signature if policy.batch is None else BatchSignature)(function, name)

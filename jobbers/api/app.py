@@ -34,6 +34,7 @@ from jobbers.api.routes import (
     strikes,
     system,
     tasks,
+    telemetry,
     workers,
 )
 from jobbers.app import Jobbers
@@ -101,6 +102,7 @@ def _router(gate: Gate) -> APIRouter:
         strikes,
         workers,
         system,
+        telemetry,
         access,
         statistics,
         metrics,

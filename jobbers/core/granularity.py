@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from jobbers.errors import InvalidInput
 
+Overrides = tuple[tuple[str, "Granularity"], ...]
+"""Patterns of type names and what they say; the first that fits counts."""
 _SLOW = re.compile(r"slow:(\d+(?:\.\d+)?)(ms|s)")
 _CHOICES = '"auto", "always", "errors", "batch", "off", "slow:500ms", or a ratio such as 0.01'
 
@@ -70,7 +72,7 @@ def parse_granularity(value: object) -> Granularity:
     raise InvalidInput(f"telemetry must be {_CHOICES}; got {str(value)[:50]!r}")
 
 
-def parse_overrides(text: str) -> tuple[tuple[str, Granularity], ...]:
+def parse_overrides(text: str) -> Overrides:
     """Granularities by patterns of type names, such as ``mail.*=always, import*=0.01``; the first that fits counts. Raises
     :class:`InvalidInput`."""
     found = []
@@ -88,6 +90,16 @@ def parse_overrides(text: str) -> tuple[tuple[str, Granularity], ...]:
 def overridden(overrides: Iterable[tuple[str, Granularity]], name: str) -> Granularity | None:
     """What the first pattern says that fits a type's name."""
     return next((it for pattern, it in overrides if fnmatchcase(name, pattern)), None)
+
+
+def idle(overrides: Iterable[tuple[str, Granularity]], names: Collection[str]) -> list[str]:
+    """The patterns that fit none of these names."""
+    return [it[0] for it in overrides if not any(overridden([it], name) for name in names)]
+
+
+def written(overrides: Iterable[tuple[str, Granularity]]) -> str:
+    """As :func:`parse_overrides` reads it."""
+    return ", ".join(f"{pattern}={it}" for pattern, it in overrides)
 
 
 BUSY_PER_SECOND = 20

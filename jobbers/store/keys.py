@@ -54,6 +54,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:audit                | stream | who did what, capped                                                         |
 | G:routes               | hash   | queues to which types are sent instead of their own                          |
 | G:roles                | hash   | roles that operators have changed: name, queues with weights                 |
+| G:granularity          | string | how much telemetry types make, by patterns, as operators have changed it     |
 | G:served               | zset   | "worker queue" by the ms at which it last served that queue, for a day       |
 
 Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
@@ -130,6 +131,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "audit": ":audit",
     "roles": ":roles",
     "routes": ":routes",
+    "granularity": ":granularity",
 }
 
 FIELDS = (
@@ -306,6 +308,7 @@ class GlobalKeys:
         self.roles = self.prefix + GLOBAL_KEYS["roles"]
         self.served = self.prefix + GLOBAL_KEYS["served"]
         self.strikes = self.prefix + GLOBAL_KEYS["strikes"]
+        self.granularity = self.prefix + GLOBAL_KEYS["granularity"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""

@@ -12,6 +12,7 @@ from jobbers.store.connect import Connector
 from jobbers.store.control import ControlStore
 from jobbers.store.feed import FeedStore
 from jobbers.store.gateway import Gateway
+from jobbers.store.granularity import GranularityStore
 from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.limits import LimitStore
@@ -58,6 +59,7 @@ class Store:
         self.limits = LimitStore(self.gateway, self.shards)
         self.breakers = BreakerStore(self.gateway, self.shards)
         self.strikes = StrikeStore(self.gateway, self.keys)
+        self.granularity = GranularityStore(self.gateway, self.keys)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
         self.control = ControlStore(self.gateway, self.shards, self.keys)
         self.access = AccessStore(self.gateway, self.keys)
@@ -73,6 +75,7 @@ class Store:
         await self.control.check_layout()
         with contextlib.suppress(StoreError):  # workers and clients look again, and say what is wrong
             await self.strikes.refresh()
+            await self.granularity.refresh()
         return self
 
     async def close(self) -> None:

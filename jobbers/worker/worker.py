@@ -21,6 +21,7 @@ from jobbers.errors import ConfigError, StoreError
 from jobbers.store.store import Store
 from jobbers.worker.duties.reclaim import tell_reclaimed
 from jobbers.worker.engine import Capacity, Engine
+from jobbers.worker.granularity import watch_granularity
 from jobbers.worker.identity import Identity, identify, known_dead, used
 from jobbers.worker.metrics_port import MetricsPort
 from jobbers.worker.roles import NOTHING, RoleWatch
@@ -206,6 +207,9 @@ class Worker:
             if watch is not None:
                 following = watch.run(lambda role: self._follow(engine, role))
                 parts.append(asyncio.create_task(following, name="jobbers-role"))
+            if store.granularity.follow is not None:
+                watching = watch_granularity(store.granularity, self.app.task_types.keys())
+                parts.append(asyncio.create_task(watching, name="jobbers-granularity"))
             log.info("worker %s serves %s", self.identity.id, str(self._serves) or "nothing yet")
             if (tell := self.app.events.tell) is not None:
                 tell(WorkerStarted(self.identity.id, tuple(self.queues), self.capacity.concurrency))

@@ -45,6 +45,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "PUT /queues/mail/limit": {"max_length": MARK, "when_full": MARK},
     "PUT /routes/keep": {"queue": MARK},
     "PUT /roles/post": {"queues": [MARK], "strict": MARK, "force": MARK},
+    "PUT /telemetry": {"rules": MARK},
     "POST /strikes": {"type": MARK, "where": {MARK: MARK}, "action": MARK, "reason": MARK, "by": MARK},
     "POST /keys": {"name": MARK, "scope": "read", "queues": [MARK], "expires": MARK, "rate": MARK, "burst": MARK},
 }  # fmt: skip
