@@ -194,7 +194,9 @@ def load_settings(given: Mapping[str, Any]) -> Settings:
         raise ConfigError(f"setting {name!r} (JOBBERS_{name.upper()}): {first['msg']}") from None
 
 
-OTLP_ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_"))
+OTLP_ENDPOINTS = tuple(
+    f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_")
+)
 
 
 def telemetry_of(settings: Settings) -> Configuration | None:
@@ -210,7 +212,10 @@ def telemetry_of(settings: Settings) -> Configuration | None:
     if not interval.isdigit() or int(interval) == 0:
         raise ConfigError(f"OTEL_METRIC_EXPORT_INTERVAL must be a whole number of ms, got {interval[:50]!r}")
     protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
-    return Configuration(settings.namespace, protocol, int(interval) / 1000)
+    logs = environment.get("OTEL_LOGS_EXPORTER") != "none" and any(
+        environment.get(OTLP_ENDPOINTS[place]) for place in (0, 3)
+    )
+    return Configuration(settings.namespace, protocol, int(interval) / 1000, logs)
 
 
 def displayed(settings: Settings) -> dict[str, str]:

@@ -7,9 +7,9 @@ import logging
 from datetime import UTC, datetime
 
 from jobbers.context import running_task
-from jobbers.core.trace_context import TRACEPARENT, is_sampled
+from jobbers.core.trace_context import TRACEPARENT, where
 
-TASK_FIELDS = ("task", "type", "attempt", "queue", "trace_id")
+TASK_FIELDS = ("task", "type", "attempt", "queue", "trace_id", "span_id")
 
 
 class TaskIds(logging.Filter):
@@ -19,15 +19,12 @@ class TaskIds(logging.Filter):
         """Lets everything pass."""
         task = running_task.get()
         if task is not None:
-            parent = task.headers.get(TRACEPARENT)
             record.jobbers = {
                 "task": task.id,
                 "type": task.type,
                 "attempt": task.attempt,
                 "queue": task.queue,
-                **(
-                    {} if parent is None or is_sampled(parent) is None else {"trace_id": parent.split("-")[1]}
-                ),
+                **where(task.headers.get(TRACEPARENT)),
             }
         return True
 
@@ -42,7 +39,12 @@ class TextFormatter(logging.Formatter):
         """See logging."""
         line = super().formatMessage(record)
         task = getattr(record, "jobbers", None)
-        return line if task is None else f"{line} [{task['type']} {task['task']} attempt {task['attempt']}]"
+        if task is None:
+            return line
+        ids = "".join(
+            f" {name.removesuffix('_id')} {task[name]}" for name in ("trace_id", "span_id") if name in task
+        )
+        return f"{line} [{task['type']} {task['task']} attempt {task['attempt']}{ids}]"
 
 
 class JsonFormatter(logging.Formatter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,26 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 inherited: ContextVar[Mapping[str, str]] = ContextVar("inherited_trace", default=NOTHING)
 """What a request from outside said of its trace: what is submitted on its behalf belongs to it."""
+
+_ask: list[Callable[[], Mapping[str, str]]] = []
+
+
+def tell_where(ask: Callable[[], Mapping[str, str]]) -> None:
+    """Telemetry runs in this process: :func:`where` asks it from now on."""
+    _ask[:] = [ask]
+
+
+def where(traceparent: str | None) -> Mapping[str, str]:
+    """The ids of the trace and of the span that the caller's code runs in, as lines of a log name them; without telemetry
+    the trace that a task's header names. Empty where there is none."""
+    for ask in _ask:
+        if here := ask():
+            return here
+    return (
+        {}
+        if traceparent is None or is_sampled(traceparent) is None
+        else {"trace_id": traceparent.split("-")[1]}
+    )
 
 
 def carried(traceparent: str | None, tracestate: str | None = None) -> Mapping[str, str]:

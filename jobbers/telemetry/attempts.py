@@ -56,6 +56,20 @@ class Open(NamedTuple):
 _open: ContextVar[Open | None] = ContextVar("jobbers_open_attempt", default=None)
 
 
+def attempt_here() -> dict[str, AttributeValue]:
+    """Which attempt the caller's code runs in, as attributes; empty outside."""
+    opened = _open.get()
+    if opened is None:
+        return {}
+    event = opened.started
+    return {
+        names.MESSAGE_ID: event.id,
+        names.TASK_TYPE: event.type,
+        names.TASK_ATTEMPT: event.attempt,
+        names.DESTINATION: event.queue,
+    }
+
+
 class Attempts:
     """Turns :class:`AttemptStarted` and :class:`AttemptEnded` into spans."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import traceback
 
+from jobbers.core.text import cut
+
 LONGEST_MESSAGE = 4_000
 LONGEST_STACK = 16_000
 """Characters. What is longer is cut, and says so: a message at its end, a stack at its begin."""
@@ -18,8 +20,10 @@ def told(error: BaseException) -> dict[str, str]:
         stack = "".join(traceback.format_exception(error))
     except Exception:
         message, stack = "(cannot be shown)", ""
-    if len(message) > LONGEST_MESSAGE:
-        message = f"{message[:LONGEST_MESSAGE]}… ({len(message) - LONGEST_MESSAGE:,} characters cut)"
     if len(stack) > LONGEST_STACK:
         stack = f"({len(stack) - LONGEST_STACK:,} characters cut) …{stack[-LONGEST_STACK:]}"
-    return {"exception.type": name, "exception.message": message, "exception.stacktrace": stack}
+    return {
+        "exception.type": name,
+        "exception.message": cut(message, LONGEST_MESSAGE),
+        "exception.stacktrace": stack,
+    }

@@ -57,6 +57,15 @@ def recorded(span: Span | None) -> tuple[int, int] | None:
     return (where.trace_id, where.span_id) if where is not None and where.trace_flags.sampled else None
 
 
+def ids_here() -> dict[str, str]:
+    """The trace and the span of this process that the caller's code runs in; of another process's only the trace."""
+    found = get_current_span().get_span_context()
+    if not found.is_valid:
+        return {}
+    trace = {"trace_id": f"{found.trace_id:032x}"}
+    return trace if found.is_remote else {**trace, "span_id": f"{found.span_id:016x}"}
+
+
 def span_context(headers: Mapping[str, str]) -> SpanContext | None:
     """The span that headers name."""
     found = get_current_span(context_of(headers)).get_span_context()

@@ -20,18 +20,20 @@ TALKATIVE = (
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
 )
 """These loggers tell of every try; the last reason that they give is put into the one warning."""
+TALKATIVE_OF_LINES = ("opentelemetry.exporter.otlp.proto.http._log_exporter",)
 
 
 class Patience(logging.Filter):
     """Shared by all that is sent to one receiver; used on several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "telemetry", talkative: Sequence[str] = TALKATIVE) -> None:
         super().__init__()
+        self._what = what
         self._lock = threading.Lock()
         self._pause = 0.0
         self._until = 0.0
         self._reason = ""
-        for name in TALKATIVE:
+        for name in talkative:
             logging.getLogger(name).addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -54,10 +56,12 @@ class Patience(logging.Filter):
             self._until = time.monotonic() + self._pause
         if not sent and not before:
             log.warning(
-                "telemetry cannot be sent, and tasks go on without: %s", self._reason or "no reason was given"
+                "%s cannot be sent, and tasks go on without: %s",
+                self._what,
+                self._reason or "no reason was given",
             )
         elif sent and before:
-            log.info("telemetry is sent again")
+            log.info("%s is sent again", self._what)
 
 
 class PatientExporter(SpanExporter):

@@ -17,15 +17,17 @@ from opentelemetry.trace import Tracer
 
 from jobbers.core.events import AttemptEnded, AttemptStarted, Dispatcher, Event, LoopBlocked, TaskReclaimed
 from jobbers.core.granularity import Granularity
+from jobbers.core.trace_context import tell_where
 from jobbers.errors import ConfigError
 from jobbers.telemetry.attempts import Attempts
 from jobbers.telemetry.counting import Handlers, handlers
 from jobbers.telemetry.encoding import install
 from jobbers.telemetry.exported import exported
-from jobbers.telemetry.identity import ForetoldIds, recorded
+from jobbers.telemetry.identity import ForetoldIds, ids_here, recorded
+from jobbers.telemetry.logs import LogLines, log_exporter
 from jobbers.telemetry.metrics import Family, Metrics
 from jobbers.telemetry.outbound import OutboundSpans
-from jobbers.telemetry.patience import Patience, PatientExporter
+from jobbers.telemetry.patience import TALKATIVE_OF_LINES, Patience, PatientExporter
 from jobbers.telemetry.ports import Configuration
 from jobbers.telemetry.windows import Windows
 
@@ -61,12 +63,29 @@ class Pipeline:
         self.tracer: Tracer = provider.get_tracer("jobbers")
         self.windows = Windows(self.tracer)
         self.metrics = Metrics()
+        self._lines: LogLines | None = None
         self._thread = threading.Thread(target=self._run, name="jobbers-telemetry", daemon=True)
         self._thread.start()
 
-    def listen(self, events: Dispatcher, granularity_of: Callable[[str], Granularity]) -> Listener:
+    def listen(
+        self, configuration: Configuration, events: Dispatcher, granularity_of: Callable[[str], Granularity]
+    ) -> Listener:
         """Turn one app's events into spans and metrics."""
-        return Listener(self, events, Attempts(self.tracer, self._ids, self.windows, granularity_of))
+        return Listener(
+            self, configuration, events, Attempts(self.tracer, self._ids, self.windows, granularity_of)
+        )
+
+    def send_logs(self, configuration: Configuration) -> None:
+        """Send what is logged from now on, if there is a receiver for that."""
+        if self._lines is not None or not configuration.logs:
+            return
+        if (
+            not logging.getLogger().handlers
+        ):  # else Python's own way to show warnings would end, and basicConfig do nothing
+            return
+        patience = Patience("the log", TALKATIVE_OF_LINES)
+        self._lines = LogLines(log_exporter(configuration.protocol), self._provider.resource, patience)
+        logging.getLogger().addHandler(self._lines)
 
     def flush(self, seconds: float) -> None:
         """Send what is there, for so long at most; it goes on in the background if that was too short."""
@@ -87,6 +106,7 @@ class Pipeline:
                 if time.monotonic() >= due:
                     due = time.monotonic() + self._interval
                     self._send_metrics()
+                self._send_lines()
             except Exception:
                 log.exception("telemetry could not be sent")
 
@@ -99,11 +119,17 @@ class Pipeline:
             if data is not None and self._patience.may_try():
                 self._patience.note(sent=self._exporter.export(data) is MetricExportResult.SUCCESS)
 
+    def _send_lines(self) -> None:
+        if self._lines is not None:
+            with self._sending:
+                self._lines.send()
+
     def _send_all(self) -> None:
         try:
             self.windows.flush(now=True)
             self._provider.force_flush()
             self._send_metrics()
+            self._send_lines()
         except Exception:
             log.exception("telemetry could not be sent")
 
@@ -111,8 +137,11 @@ class Pipeline:
 class Listener:
     """One app's telemetry; see :class:`jobbers.telemetry.ports.Telemetry`."""
 
-    def __init__(self, pipeline: Pipeline, events: Dispatcher, attempts: Attempts) -> None:
+    def __init__(
+        self, pipeline: Pipeline, configuration: Configuration, events: Dispatcher, attempts: Attempts
+    ) -> None:
         self._pipeline = pipeline
+        self._configuration = configuration
         self._attempts = attempts
         self.outbound = OutboundSpans(pipeline.tracer, pipeline.metrics.sent)
         metrics = pipeline.metrics
@@ -128,6 +157,10 @@ class Listener:
     def flush(self, seconds: float) -> None:
         """See the port."""
         self._pipeline.flush(seconds)
+
+    def send_logs(self) -> None:
+        """See the port."""
+        self._pipeline.send_logs(self._configuration)
 
     def families(self) -> list[Family]:
         """See the port."""
@@ -161,6 +194,7 @@ def shared(configuration: Configuration) -> Pipeline:
         if _shared is None:
             spans, metrics = _exporters(configuration.protocol)
             patience = Patience()
+            tell_where(ids_here)
             provider, ids = _provider(configuration.service, PatientExporter(spans, patience))
             _shared = Pipeline(provider, metrics, configuration.interval, ids, patience)
             atexit.register(_shared.close, EXIT_SECONDS)

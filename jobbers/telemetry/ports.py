@@ -55,6 +55,10 @@ class Telemetry(Protocol):
         """The metrics of this process, as they are now."""
         ...
 
+    def send_logs(self) -> None:
+        """Send lines of the log from now on, if there is a receiver for them and logging was set up."""
+        ...
+
     def flush(self, seconds: float) -> None:
         """Send what is there, for so long at most. From any thread; blocks."""
         ...
@@ -62,11 +66,13 @@ class Telemetry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """How to run telemetry. ``service`` names it when the environment does not; the interval is in seconds."""
+    """How to run telemetry. ``service`` names it when the environment does not; the interval is in seconds. ``logs``: there
+    is a receiver for lines of the log, too."""
 
     service: str
     protocol: str
     interval: float
+    logs: bool = False
 
 
 def count(events: Dispatcher) -> Telemetry:
@@ -80,4 +86,4 @@ def start(
     """Begin to listen; imports OpenTelemetry, which takes some hundred milliseconds. Raises :class:`ConfigError`."""
     from jobbers.telemetry.pipeline import shared
 
-    return shared(configuration).listen(events, granularity_of)
+    return shared(configuration).listen(configuration, events, granularity_of)

@@ -1,7 +1,7 @@
 """A receiver of OpenTelemetry's protocol on loopback, over HTTP (protobuf) and gRPC, that keeps what it is sent.
 
-Give its endpoint to a program as ``OTEL_EXPORTER_OTLP_ENDPOINT`` and look at what came: :attr:`Receiver.spans` and
-:attr:`Receiver.points`. For tests; it keeps everything.
+Give its endpoint to a program as ``OTEL_EXPORTER_OTLP_ENDPOINT`` and look at what came: :attr:`Receiver.spans`,
+:attr:`Receiver.points` and :attr:`Receiver.lines`. For tests; it keeps everything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -59,17 +63,33 @@ class Point:
     resource: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a log as it arrived. Ids are hexadecimal, and empty where there are none."""
+
+    logger: str
+    severity: str
+    body: str
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, Any]
+    resource: Mapping[str, Any]
+
+
 class Receiver:
     """Listens from its making until :meth:`close`; also a context manager. Set :attr:`refuses` to a status of HTTP, and
     :attr:`pause` to seconds, to see what becomes of a program whose receiver is like that (over HTTP)."""
 
     def __init__(self) -> None:
         self.refuses: int | None = None
+        self.takes_logs = True
+        """Whether there is a path for logs; many receivers of traces have none."""
         self.pause = 0.0
         self.asked = 0
         """How many requests came over HTTP."""
         self.spans: list[Span] = []
         self.points: list[Point] = []
+        self.lines: list[Line] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         self._grpc = grpc.server(ThreadPoolExecutor(2, "otlp-grpc"))
@@ -143,6 +163,25 @@ class Receiver:
                     self.points += _points(metric, resource)
         return bytes(ExportMetricsServiceResponse().SerializeToString())
 
+    def take_logs(self, body: bytes) -> bytes:
+        """Like :meth:`take_traces`."""
+        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
+            resource = _attributes(group.resource.attributes)
+            self.lines += [
+                Line(
+                    scope.scope.name,
+                    it.severity_text,
+                    _value(it.body),
+                    it.trace_id.hex(),
+                    it.span_id.hex(),
+                    _attributes(it.attributes),
+                    resource,
+                )
+                for scope in group.scope_logs
+                for it in scope.log_records
+            ]
+        return bytes(ExportLogsServiceResponse().SerializeToString())
+
     def close(self) -> None:
         """Listen no more."""
         self._http.shutdown()
@@ -165,8 +204,14 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 body = gzip.decompress(body)
             receiver.asked += 1
             time.sleep(receiver.pause)
-            take = {"/v1/traces": receiver.take_traces, "/v1/metrics": receiver.take_metrics}.get(self.path)
+            take = {
+                "/v1/traces": receiver.take_traces,
+                "/v1/metrics": receiver.take_metrics,
+                "/v1/logs": receiver.take_logs,
+            }.get(self.path)
             try:
+                if self.path == "/v1/logs" and not receiver.takes_logs:
+                    take = None
                 if receiver.refuses is not None:
                     status, answer = receiver.refuses, b""
                 else:
@@ -186,14 +231,15 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 def _methods(receiver: Receiver) -> list[Any]:
-    """Both services of the protocol, on bytes."""
+    """All services of the protocol, on bytes."""
 
     def service(signal: str, take: Callable[[bytes], bytes]) -> Any:
         name = f"opentelemetry.proto.collector.{signal.lower()}.v1.{signal}Service"
         export = grpc.unary_unary_rpc_method_handler(lambda body, _: take(body))
         return grpc.method_handlers_generic_handler(name, {"Export": export})
 
-    return [service("Trace", receiver.take_traces), service("Metrics", receiver.take_metrics)]
+    takes = {"Trace": receiver.take_traces, "Metrics": receiver.take_metrics, "Logs": receiver.take_logs}
+    return [service(signal, take) for signal, take in takes.items()]
 
 
 def _value(value: Any) -> Any:

@@ -105,6 +105,8 @@ class Worker:
         With ``signals`` the process is the worker's: SIGTERM and SIGINT call :meth:`stop`, and functions that do not let
         themselves be ended do not keep it from ending.
         """
+        if self.app.telemetry is not None:
+            self.app.telemetry.send_logs()
         with self._signals() if signals else contextlib.nullcontext():
             store = await self.app.open_store("jobbers-worker")
             try:

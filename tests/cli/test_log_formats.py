@@ -6,8 +6,11 @@ import json
 import logging
 import sys
 
+import pytest
+
 from jobbers.cli.log_formats import JsonFormatter, TaskIds, TextFormatter
 from jobbers.context import CurrentTask, running_task
+from jobbers.core import trace_context
 from jobbers.core.task import Claimed
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -32,6 +35,13 @@ def test_text() -> None:
     assert TextFormatter().format(record()).endswith("WARNING shop: sent 3")
     line = TextFormatter().format(in_task({}))
     assert line.endswith("WARNING shop: sent 3 [send_mail 01JGZ3Y9W5V8Q2M4T6R8K0N1PD attempt 2]")
+
+
+def test_ids_of_telemetry_go_before_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_context, "_ask", [lambda: {"trace_id": "aa", "span_id": "bb"}])
+    assert TextFormatter().format(in_task({"traceparent": PARENT})).endswith(" attempt 2 trace aa span bb]")
+    line = json.loads(JsonFormatter().format(in_task({"traceparent": PARENT})))
+    assert (line["trace_id"], line["span_id"]) == ("aa", "bb")
 
 
 def test_json() -> None:

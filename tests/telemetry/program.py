@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from typing import Any
 
@@ -101,6 +102,18 @@ async def mortal() -> None:
         pass
     if current_task().crashes == 0:
         await asyncio.sleep(600)
+
+
+@app.task(telemetry="always")
+async def talk() -> None:
+    shop = logging.getLogger("shop")
+    with own.start_as_current_span("inner-talk"):
+        shop.warning("nested")
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        shop.exception("with a traceback")
+    shop.warning("from inside")
 
 
 items = app.dag("items")

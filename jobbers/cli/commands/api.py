@@ -73,6 +73,8 @@ def api(
     certificate = tls.certificate()
     set_up_logging(log_level)
     loaded = server.app(app)
+    if loaded.telemetry is not None:
+        loaded.telemetry.send_logs()
     try:
         run(_serve(loaded, host, port, insecure, certificate))
     finally:
