@@ -203,6 +203,15 @@ class SpreadMeasured(NamedTuple):
     skew: float
 
 
+class RunsCounted(NamedTuple):
+    """How many runs of a graph ended with an outcome in the last whole minute; told every ten seconds, by one worker of the
+    cluster."""
+
+    name: str
+    outcome: str
+    runs: int
+
+
 class QueueMeasured(NamedTuple):
     """How a queue stands; told every ten seconds, by one worker of the cluster."""
 
@@ -232,6 +241,7 @@ Event = (
     | TasksCounted
     | LimitMeasured
     | SpreadMeasured
+    | RunsCounted
 )
 Subscriber = Callable[[Any], None]
 Tell = Callable[[Event], None]

@@ -55,6 +55,11 @@ UNITS = {
         "{task}",
         "Tasks that wait for a limit or a rate, sent by one worker of the cluster.",
     ),
+    names.HEARTBEATS_MISSED: ("{attempt}", "Attempts that their worker ended for a missing heartbeat."),
+    names.RUNS_LAST_MINUTE: (
+        "{run}",
+        "Runs of graphs that ended in the last whole minute, sent by one worker of the cluster.",
+    ),
     names.SPREAD_SKEW: (
         "1",
         "The share of the fullest part times the number of parts: 1 is even; sent by one worker of the cluster.",

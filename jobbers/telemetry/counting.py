@@ -16,6 +16,7 @@ from jobbers.core.events import (
     LimitMeasured,
     LoopBlocked,
     QueueMeasured,
+    RunsCounted,
     ScheduleFired,
     ScriptCalled,
     SpreadMeasured,
@@ -51,6 +52,7 @@ def handlers(metrics: Metrics) -> Handlers:
         TasksCounted: metrics.counted,
         LimitMeasured: metrics.limited,
         SpreadMeasured: metrics.spread,
+        RunsCounted: metrics.runs,
     }
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from jobbers.core.decide import HeartbeatMissed
 from jobbers.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -19,6 +20,7 @@ from jobbers.core.events import (
     LoopBlocked,
     Outcome,
     QueueMeasured,
+    RunsCounted,
     ScheduleFired,
     ScriptCalled,
     SpreadMeasured,
@@ -77,6 +79,7 @@ class End(NamedTuple):
     run: Histogram
     whole: Histogram | None
     retries: Counter | None
+    missed: Counter | None
 
 
 class Metrics:
@@ -125,6 +128,8 @@ class Metrics:
             place.run.add(event.seconds)
             if place.retries is not None:
                 place.retries.value += 1
+            if place.missed is not None:
+                place.missed.value += 1
             if sample is not None:
                 place.run.sample = sample
             if place.whole is not None and event.created_ms:
@@ -154,6 +159,7 @@ class Metrics:
             self._histogram(names.PROCESS_DURATION, of_run),
             self._histogram(names.TASK_END_TO_END, labels) if outcome in ENDS else None,
             self._counter(names.TASK_RETRIES, _of(type_, queue)) if outcome is Outcome.RETRIED else None,
+            self._counter(names.HEARTBEATS_MISSED, _of(type_, queue)) if error is HeartbeatMissed else None,
         )
         if len(self._ends) < MOST_SERIES:
             self._ends[type_, queue, outcome.value, error] = place
@@ -214,6 +220,11 @@ class Metrics:
         self._set(
             names.SPREAD_SKEW, (*labels, (names.TASK_TYPE, event.type)) if event.type else labels, event.skew
         )
+
+    def runs(self, event: RunsCounted) -> None:
+        """How runs ended lately."""
+        labels: Labels = ((names.RUN_NAME, event.name), (names.TASK_OUTCOME, event.outcome))
+        self._set(names.RUNS_LAST_MINUTE, labels, event.runs)
 
     def stopped(self, event: WorkerStopped) -> None:
         """A worker is busy no more."""

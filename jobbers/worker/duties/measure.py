@@ -7,10 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobbers.core.events import Dispatcher, LimitMeasured, QueueMeasured, SpreadMeasured, TasksCounted, Tell
+from jobbers.core.events import (
+    Dispatcher,
+    LimitMeasured,
+    QueueMeasured,
+    RunsCounted,
+    SpreadMeasured,
+    TasksCounted,
+    Tell,
+)
 from jobbers.core.tallies import Tallies
 from jobbers.errors import StoreError
 from jobbers.limits import belongs
+from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
 from jobbers.task_type import TaskType
 
@@ -33,6 +42,7 @@ class Measure:
         self._types = types or {}
         self._sampled = self._spread_at = 0
         self._spread: list[SpreadMeasured] = []
+        self._runs: list[RunsCounted] = []
 
     async def tick(self, shard: int) -> float:
         """Measure all queues once."""
@@ -61,9 +71,12 @@ class Measure:
         if minute != self._spread_at:
             queues = {name: it.policy.queues for name, it in self._types.items()}
             self._spread = spreads(await self._store.statistics.by_shard(minute, SPREAD_MINUTES), queues)
+            self._runs = runs_of((await self._store.statistics.minutes(minute - 1, 1))[minute - 1])
             self._spread_at = minute
         for spread in self._spread:
             tell(spread)
+        for runs in self._runs:
+            tell(runs)
 
     async def _limits(self) -> list[LimitMeasured]:
         names = [stored.name for stored in await self._store.limits.listed()]
@@ -80,6 +93,16 @@ class Measure:
             )
             for name in names
         ]
+
+
+def runs_of(tallies: Tallies) -> list[RunsCounted]:
+    """How the runs ended that ended then."""
+    return [
+        RunsCounted(name.removeprefix(RUN_TYPE), outcome, number)
+        for name, tally in sorted(tallies.by_type().items())
+        if name.startswith(RUN_TYPE)
+        for outcome, number in sorted(tally.outcomes.items())
+    ]
 
 
 def spreads(shards: Sequence[Tallies], queues: Mapping[str, Sequence[str]]) -> list[SpreadMeasured]:
