@@ -61,6 +61,7 @@ async def test_runs_are_counted_by_graph_and_outcome(app: Jobbers, worker: Start
         pairs_of = iter(await store.gateway.command("HGETALL", keys.stats(now)))
         for name, number in zip(pairs_of, pairs_of, strict=True):
             await store.gateway.command("HINCRBY", keys.stats(now - 1), name, number)
+        await store.gateway.command("EXPIRE", keys.stats(now - 1), 600)
     heard.clear()
     await Measure(store, app.events).tick(0)
     assert RunsCounted("pairs", "succeeded", 2) in heard
