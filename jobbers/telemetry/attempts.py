@@ -27,9 +27,10 @@ from opentelemetry.util.types import AttributeValue
 
 from jobbers.core.events import AttemptEnded, AttemptStarted, LoopBlocked, Outcome, TaskReclaimed
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
+from jobbers.core.text import cut
 from jobbers.core.trace_context import RUN_HEADER, TRACEPARENT, TRACESTATE
 from jobbers.telemetry import names
-from jobbers.telemetry.exceptions import told
+from jobbers.telemetry.exceptions import LONGEST_STACK, kind_of, told
 from jobbers.telemetry.identity import (
     ForetoldIds,
     attempt_context,
@@ -40,6 +41,8 @@ from jobbers.telemetry.identity import (
 )
 from jobbers.telemetry.windows import Windows
 
+LONGEST_ID = 200
+"""Characters of what headers say of the run; whoever submits by HTTP may write those."""
 ERRORS = {Outcome.FAILED, Outcome.RETRIED}
 UNFINISHED = {Outcome.RELEASED, Outcome.SUSPENDED}
 """After these the same execution comes again, and only its last span may have the id that others can foretell."""
@@ -157,7 +160,10 @@ class Attempts:
         """Note it in the attempt's span while it blocks, on the thread that has seen it."""
         span = self._spans.get(event.id)
         if span is not None and not event.over:
-            span.add_event("event loop blocked", {names.STACK: event.stack, names.BLOCKED: event.seconds})
+            span.add_event(
+                "event loop blocked",
+                {names.STACK: cut(event.stack, LONGEST_STACK), names.BLOCKED: event.seconds},
+            )
 
     def _individually(self, event: AttemptStarted, granularity: Granularity, parent: Context) -> bool:
         """Whether the attempt has a span of its own from the beginning."""
@@ -234,7 +240,7 @@ class Attempts:
         if event.snoozes:
             attributes[names.TASK_SNOOZES] = event.snoozes
         if RUN_HEADER in event.headers:
-            attributes[names.RUN_ID] = event.headers[RUN_HEADER]
+            attributes[names.RUN_ID] = cut(event.headers[RUN_HEADER], LONGEST_ID)
         if self._ids is not None and foretold:
             trace_id = 0 if parent else trace_of(event.id)
             self._ids.foretell(trace_id, attempt_span(event.id, event.attempt + event.snoozes))
@@ -255,7 +261,7 @@ class Attempts:
 def _conclude(span: Span, event: AttemptEnded) -> None:
     span.set_attribute(names.TASK_OUTCOME, event.outcome.value)
     if event.error is not None and event.outcome in ERRORS:
-        kind = type(event.error).__qualname__
+        kind = kind_of(event.error)
         span.set_attribute(names.ERROR_TYPE, kind)
         span.add_event("exception", told(event.error))
         span.set_status(Status(StatusCode.ERROR, kind))

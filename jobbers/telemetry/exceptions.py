@@ -10,6 +10,14 @@ LONGEST_MESSAGE = 4_000
 LONGEST_STACK = 16_000
 """Characters. What is longer is cut, and says so: a message at its end, a stack at its begin."""
 
+LONGEST_KIND = 200
+
+
+def kind_of(error: BaseException | type[BaseException]) -> str:
+    """The name of its class, for ``error.type``."""
+    kind = error if isinstance(error, type) else type(error)
+    return cut(kind.__qualname__, LONGEST_KIND)
+
 
 def told(error: BaseException) -> dict[str, str]:
     """The attributes of the event ``exception``. Never raises, whatever the exception's own methods do."""
@@ -23,7 +31,7 @@ def told(error: BaseException) -> dict[str, str]:
     if len(stack) > LONGEST_STACK:
         stack = f"({len(stack) - LONGEST_STACK:,} characters cut) …{stack[-LONGEST_STACK:]}"
     return {
-        "exception.type": name,
+        "exception.type": cut(name, LONGEST_KIND),
         "exception.message": cut(message, LONGEST_MESSAGE),
         "exception.stacktrace": stack,
     }

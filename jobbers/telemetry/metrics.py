@@ -33,6 +33,7 @@ from jobbers.core.events import (
 )
 from jobbers.telemetry import names
 from jobbers.telemetry.catalogue import CUMULATIVE
+from jobbers.telemetry.exceptions import kind_of
 from jobbers.telemetry.histogram import BOUNDS, SIZES, Histogram, Sample
 
 MOST_SERIES = 2_000
@@ -153,7 +154,7 @@ class Metrics:
         labels = (*_of(type_, queue), (names.TASK_OUTCOME, outcome.value))
         of_run = ((names.OPERATION, "process"), *labels)
         if error is not None:
-            of_run = (*of_run, (names.ERROR_TYPE, error.__qualname__))
+            of_run = (*of_run, (names.ERROR_TYPE, kind_of(error)))
         place = End(
             self._counter(names.TASKS_FINISHED, labels),
             self._histogram(names.PROCESS_DURATION, of_run),

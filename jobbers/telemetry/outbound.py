@@ -15,6 +15,7 @@ from opentelemetry.util.types import AttributeValue
 from jobbers.core.granularity import AutoSwitch, Granularity, Kind
 from jobbers.core.trace_context import TRACEPARENT, inherited
 from jobbers.telemetry import names
+from jobbers.telemetry.exceptions import kind_of
 from jobbers.telemetry.identity import context_of, headers_of, recorded
 
 log = logging.getLogger("jobbers.telemetry")
@@ -46,7 +47,7 @@ class OneSending:
 
     def failed(self, error: BaseException) -> None:
         """See the port."""
-        kind = type(error).__qualname__
+        kind = kind_of(error)
         self._told(self._queue, time.monotonic() - self._begun, kind, recorded(self._span))
         if self._span is not None:
             self._span.set_attribute(names.ERROR_TYPE, kind)

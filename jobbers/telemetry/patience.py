@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ TALKATIVE = (
 """These loggers tell of every try; the last reason that they give is put into the one warning."""
 TALKATIVE_OF_LINES = ("opentelemetry.exporter.otlp.proto.http._log_exporter",)
 
+_SECRET = re.compile(r"(//)[^/\s@]+(?=@)|(?<=[\w/])(\?)[^\s'\")]+")
+"""What of a receiver's URL may be a key: who logs in, and all behind the question mark."""
+
 
 class Patience(logging.Filter):
     """Shared by all that is sent to one receiver; used on several threads."""
@@ -38,7 +42,7 @@ class Patience(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keeps what the exporters say, instead of letting it pass."""
-        self._reason = record.getMessage()[:300]
+        self._reason = _SECRET.sub(lambda it: f"{it[1] or it[2]}…", record.getMessage())[:300]
         return False
 
     def may_try(self) -> bool:
