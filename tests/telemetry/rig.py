@@ -21,7 +21,8 @@ PROGRAM = "tests.telemetry.program"
 class Rig:
     """Processes that are told by their environment where to send."""
 
-    def __init__(self, telemetry: Mapping[str, str]) -> None:
+    def __init__(self, telemetry: Mapping[str, str], program: str = PROGRAM) -> None:
+        self._program = program
         self.folder = Path(tempfile.mkdtemp(prefix="otel-"))
         self.server = Server(self.folder)
         self._workers: list[WorkerProcess] = []
@@ -35,7 +36,7 @@ class Rig:
 
     async def worker(self, *arguments: str, **more: str) -> WorkerProcess:
         """A worker that serves."""
-        command = [sys.executable, "-m", "jobbers", "worker", f"{PROGRAM}:app", *arguments]
+        command = [sys.executable, "-m", "jobbers", "worker", f"{self._program}:app", *arguments]
         log = self.folder / f"worker-{len(self._workers)}.log"
         worker = WorkerProcess(command, {**self.environment, **more}, log)
         self._workers.append(worker)
