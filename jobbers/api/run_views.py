@@ -10,6 +10,7 @@ from pydantic import Field
 from jobbers.api.task_views import View
 from jobbers.api.windows import Next
 from jobbers.core.status import Status
+from jobbers.flow import Dag
 from jobbers.inspector import TaskPage
 from jobbers.run import NodeState, RunHandle
 from jobbers.store.runs import RUN_TYPE
@@ -31,6 +32,15 @@ class GraphView(View):
     name: str
     parameters: list[str] = Field(description="What each run must give.")
     nodes: list[GraphNode]
+
+    @classmethod
+    def of(cls, dag: Dag) -> GraphView:
+        """The view of a graph."""
+        nodes = [
+            GraphNode(name=node.name, type=node.task.name, after=[parent.name for parent in node.parents])
+            for node in dag.graph.ordered()
+        ]
+        return cls(name=dag.name, parameters=list(dag.graph.params), nodes=nodes)
 
 
 class GraphList(View):

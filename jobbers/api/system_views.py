@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Mapping
@@ -13,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobbers.api.strike_views import StrikeView
 from jobbers.api.task_views import View
 from jobbers.api.windows import Next
+from jobbers.app import Jobbers
 from jobbers.core.policy import Policy
-from jobbers.errors import ConfigError
+from jobbers.errors import ConfigError, NotFound
+from jobbers.inspector import Inspector
 from jobbers.task_type import TaskType
 
 
@@ -201,6 +204,26 @@ class TaskTypeDetails(View):
     outcomes: dict[str, int] = Field(
         description="What became of its tasks.", examples=[{"succeeded": 120, "retried": 3, "failed": 1}]
     )
+
+    @classmethod
+    async def of(cls, app: Jobbers, inspector: Inspector, kind: str, minutes: int) -> TaskTypeDetails:
+        """A task type as it is now, with what became of its tasks in the last minutes. Raises :class:`NotFound`."""
+        found = app.task_types.get(kind)
+        if found is None:
+            raise NotFound(f"there is no task type {kind[:100]!r} in the app of this service")
+        routes, strikes, counted = await asyncio.gather(
+            inspector.routes(), inspector.strikes(), inspector.stats(minutes)
+        )
+        outcomes: Counter[str] = Counter()
+        for numbers in counted.values():
+            for (_, of, outcome), number in numbers.items():
+                outcomes[outcome] += number if of == kind else 0
+        return cls(
+            task_type=TaskTypeView.of(found),
+            route=routes.get(kind),
+            strikes=[StrikeView.of(strike) for strike in strikes if strike.type == kind],
+            outcomes={outcome: number for outcome, number in sorted(outcomes.items()) if number},
+        )
 
 
 class SettingsView(View):

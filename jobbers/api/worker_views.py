@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobbers.api.task_views import TaskSummary, View
 from jobbers.api.windows import Next
+from jobbers.inspector import Inspector
 
 
 class WorkerView(View):
@@ -33,6 +34,17 @@ class WorkerDetails(View):
     worker: WorkerView
     running: list[TaskSummary]
     complete: bool = Field(description="False: so many tasks run that not all were looked at.")
+
+    @classmethod
+    async def of(cls, inspector: Inspector, worker: str) -> WorkerDetails:
+        """A worker as it is now. Raises :class:`NotFound`."""
+        found = await inspector.worker(worker)
+        tasks, complete = await inspector.running_on(worker)
+        return cls(
+            worker=WorkerView.model_validate(found),
+            running=[TaskSummary.of(record) for record in tasks],
+            complete=complete,
+        )
 
 
 class WorkerTold(View):

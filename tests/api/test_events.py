@@ -99,9 +99,11 @@ async def test_topics_are_told_whole_and_then_when_they_change(app: Jobbers, des
 async def test_every_page_has_its_topic(app: Jobbers, desk: Desk) -> None:
     await app.schedules.create("nightly", app.find("keep").s(1), every=3600)
     task_id = (await app.find("keep").options(queue="fragile").submit(1)).id
+    await (await app.client()).store.control.announce("w1", {"name": "one"}, 60_000)
     wanted = {
         "advice", "statistics", "breakers", "strikes", "groups?queue=fragile", "limits", "roles", "schedules?limit=5",
-        "schedule:nightly", f"why:{task_id}", f"logs:{task_id}",
+        "schedule:nightly", f"why:{task_id}", f"logs:{task_id}", "routes", "task-types", "task-type:keep",
+        "dags", "worker:w1",
     }  # fmt: skip
     async with serving(app) as api, listening(api, *wanted) as events:
         seen = {}
@@ -113,9 +115,15 @@ async def test_every_page_has_its_topic(app: Jobbers, desk: Desk) -> None:
             ("limits", "/limits"),
             ("schedule:nightly", "/schedules/nightly"),
             ("roles", "/roles"),
+            ("dags", "/dags"),
+            ("task-types", "/task-types"),
+            ("task-type:keep", "/task-types/keep"),
+            ("worker:w1", "/workers/w1"),
         ]:
             assert seen[topic] == (await api.get(path)).json(), topic
         assert seen["groups?queue=fragile"]["groups"] == []
+        await (await app.inspector()).route("keep", "elsewhere")
+        await until(events, lambda it: it.kind == "routes" and it.data["routes"][0]["queue"] == "elsewhere")
         await app.schedules.pause("nightly")
         await until(events, lambda it: it.topic == "schedule:nightly" and it.data["paused"])
         await until(events, lambda it: it.kind == "schedules" and it.data["schedules"][0]["paused"])
@@ -183,7 +191,8 @@ async def test_what_is_not_there_is_said_once(app: Jobbers) -> None:
 @pytest.mark.parametrize(
     "topic",
     ["", "nothing", "tasks", "tasks:asleep", "tasks:queued?colour=red", "tasks:queued?limit=501", "task:x", "stats?a",
-     "tasks:queued?limit=x", "ended?limit=5", "queues" * 100, "limit:", "schedule", "why:x", "groups:a"],
+     "tasks:queued?limit=x", "ended?limit=5", "queues" * 100, "limit:", "schedule", "why:x", "groups:a", "worker:",
+     "task-type", "audit", "keys"],
 )  # fmt: skip
 async def test_topics_that_there_are_not(api: httpx2.AsyncClient, topic: str) -> None:
     answer = await api.get("/events", params={"topic": topic})

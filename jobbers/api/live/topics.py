@@ -16,10 +16,13 @@ LONGEST = 400
 SHOWN = 50
 
 Kind = Literal[
-    "advice", "breakers", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "run", "runs",
-    "schedule", "schedules", "statistics", "stats", "strikes", "task", "tasks", "why", "workers",
+    "advice", "breakers", "dags", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "routes", "run", "runs",
+    "schedule", "schedules", "statistics", "stats", "strikes", "task", "task-type", "task-types", "tasks", "why",
+    "worker", "workers",
 ]  # fmt: skip
-_NAMED: frozenset[Kind] = frozenset({"tasks", "task", "why", "logs", "run", "limit", "schedule"})
+_NAMED: frozenset[Kind] = frozenset(
+    {"tasks", "task", "why", "logs", "run", "limit", "schedule", "worker", "task-type"}
+)
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _FILTERS: dict[str, frozenset[str]] = {
     "tasks": frozenset({"type", "queue", "limit"}),
@@ -29,7 +32,8 @@ _FILTERS: dict[str, frozenset[str]] = {
     "schedules": frozenset({"limit"}),
 }
 KNOWN = (
-    "stats, statistics, queues, advice, workers, roles, limits, limit:<name>, breakers, strikes, "
+    "stats, statistics, queues, routes, advice, workers, worker:<id>, roles, limits, limit:<name>, breakers, strikes, "
+    "task-types, task-type:<name>, dags, "
     "schedules[?limit=…], schedule:<name>, runs[?dag=…], run:<id>, ended[?type=…&queue=…], "
     "groups[?type=…&queue=…&limit=…], "
     "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>, logs:<id>"
@@ -38,7 +42,7 @@ KNOWN = (
 
 class Topic(NamedTuple):
     """Something to listen to. ``name`` is a status of ``tasks``, the id of a ``task`` (also for ``why`` and ``logs``) or
-    ``run``, or the name of a ``limit`` or ``schedule``."""
+    ``run``, or the name of a ``limit``, ``schedule``, ``worker`` or ``task-type``."""
 
     text: str
     kind: Kind
@@ -71,7 +75,7 @@ def read_topic(text: str) -> Topic:
                 name = check_id(name)
             except InvalidId as error:
                 raise InvalidId(f"topic {text[:80]!r}: {error}") from None
-        case "limit" | "schedule" if not name:
+        case "limit" | "schedule" | "worker" | "task-type" if not name:
             raise InvalidInput(f"topic {text[:80]!r}: the name of the {kind} is missing")
         case "tasks" if name not in set(Status):
             raise InvalidInput(f"topic {text[:80]!r}: there is no status {name[:40]!r}")

@@ -13,15 +13,24 @@ from jobbers.api.bulk_views import DeadGroups
 from jobbers.api.limit_views import LimitDetails, LimitList, LimitUseView, LimitView
 from jobbers.api.live.topics import Kind, Topic
 from jobbers.api.role_views import RoleList
-from jobbers.api.run_views import RunPage
+from jobbers.api.run_views import GraphList, GraphView, RunPage
 from jobbers.api.schedule_views import ScheduleList, ScheduleView
 from jobbers.api.statistics_views import AdviceList, AdviceView, StatisticsView
 from jobbers.api.strike_views import StrikeList, StrikeView
-from jobbers.api.system_views import QueueList, QueueView, StatsView
+from jobbers.api.system_views import (
+    QueueList,
+    QueueView,
+    Route,
+    RouteList,
+    StatsView,
+    TaskTypeDetails,
+    TaskTypeList,
+    TaskTypeView,
+)
 from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
 from jobbers.api.windows import encoded
-from jobbers.api.worker_views import WorkerList, WorkerView
+from jobbers.api.worker_views import WorkerDetails, WorkerList, WorkerView
 from jobbers.app import Jobbers
 from jobbers.bulk import dead_groups
 from jobbers.core.status import Status
@@ -31,6 +40,7 @@ from jobbers.store.logs import MOST_LINES
 LARGE = 64 * 1024
 """A task of more bytes than this is told of in short, without arguments and errors."""
 RECENT_MINUTES = 2
+HOUR = 60
 TARGET_WAIT = 5.0
 """Advice is for this wait in seconds, the default of its route."""
 
@@ -50,6 +60,11 @@ EVERY: dict[Kind, float] = {
     "groups": 5.0,
     "advice": 5.0,
     "statistics": 15.0,
+    "worker": 2.0,
+    "routes": 2.0,
+    "task-type": 10.0,
+    "task-types": 60.0,
+    "dags": 60.0,
 }
 """Seconds between two reads, where they are not half a second."""
 
@@ -64,6 +79,29 @@ async def _workers(app: Jobbers, _: Topic) -> dict[str, Any]:
     return dumped(WorkerList(workers=[WorkerView.model_validate(it) for it in found]))
 
 
+async def _worker(app: Jobbers, topic: Topic) -> dict[str, Any]:
+    return dumped(await WorkerDetails.of(await app.inspector(), topic.name))
+
+
+async def _task_types(app: Jobbers, _: Topic) -> dict[str, Any]:
+    found = sorted(app.task_types.values(), key=lambda one: one.name)
+    return dumped(TaskTypeList(task_types=[TaskTypeView.of(one) for one in found]))
+
+
+async def _task_type(app: Jobbers, topic: Topic) -> dict[str, Any]:
+    return dumped(await TaskTypeDetails.of(app, await app.inspector(), topic.name, HOUR))
+
+
+async def _dags(app: Jobbers, _: Topic) -> dict[str, Any]:
+    found = sorted(app.dags.values(), key=lambda dag: dag.name)
+    return dumped(GraphList(dags=[GraphView.of(dag) for dag in found]))
+
+
+async def _routes(app: Jobbers, _: Topic) -> dict[str, Any]:
+    found = sorted((await (await app.inspector()).routes()).items())
+    return dumped(RouteList(routes=[Route(type=kind, queue=queue) for kind, queue in found]))
+
+
 async def _stats(app: Jobbers, _: Topic) -> dict[str, Any]:
     inspector = await app.inspector()
     counts, counted = await asyncio.gather(inspector.counts(), inspector.stats(RECENT_MINUTES))
@@ -71,7 +109,7 @@ async def _stats(app: Jobbers, _: Topic) -> dict[str, Any]:
 
 
 async def _statistics(app: Jobbers, _: Topic) -> dict[str, Any]:
-    seen = await (await app.inspector()).statistics(60)
+    seen = await (await app.inspector()).statistics(HOUR)
     return dumped(StatisticsView.of(seen, seen.queues, 1, None))
 
 
@@ -151,12 +189,14 @@ async def _roles(app: Jobbers, _: Topic) -> dict[str, Any]:
 _VIEWS: dict[Kind, Callable[[Jobbers, Topic], Awaitable[dict[str, Any]]]] = {
     "advice": _advice,
     "breakers": _breakers,
+    "dags": _dags,
     "groups": _groups,
     "limit": _limit,
     "logs": _logs,
     "limits": _limits,
     "queues": _queues,
     "roles": _roles,
+    "routes": _routes,
     "runs": _runs,
     "schedule": _schedule,
     "schedules": _schedules,
@@ -164,8 +204,11 @@ _VIEWS: dict[Kind, Callable[[Jobbers, Topic], Awaitable[dict[str, Any]]]] = {
     "stats": _stats,
     "strikes": _strikes,
     "task": _task,
+    "task-type": _task_type,
+    "task-types": _task_types,
     "tasks": _tasks,
     "why": _why,
+    "worker": _worker,
     "workers": _workers,
 }
 

@@ -13,7 +13,6 @@ from jobbers.api.reach import check_graph, check_run
 from jobbers.api.route import ApiRoute
 from jobbers.api.run_views import (
     GraphList,
-    GraphNode,
     GraphView,
     RunPage,
     RunRepeated,
@@ -26,19 +25,10 @@ from jobbers.api.values import from_json_value
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
-from jobbers.flow import Dag
 
 router = APIRouter(tags=["runs"], route_class=ApiRoute)
 
 DagName = Annotated[str, Path(description="Name of a graph.", max_length=200, examples=["etl"])]
-
-
-def _view(dag: Dag) -> GraphView:
-    nodes = [
-        GraphNode(name=node.name, type=node.task.name, after=[parent.name for parent in node.parents])
-        for node in dag.graph.ordered()
-    ]
-    return GraphView(name=dag.name, parameters=list(dag.graph.params), nodes=nodes)
 
 
 @router.get(
@@ -50,7 +40,7 @@ def _view(dag: Dag) -> GraphView:
 async def dags(app: deps.TheApp, window: deps.TheWindow) -> GraphList:
     """The graphs of this service's app."""
     found, cursor = window.of(app.dags.values(), lambda dag: dag.name)
-    return GraphList(dags=[_view(dag) for dag in found], cursor=cursor)
+    return GraphList(dags=[GraphView.of(dag) for dag in found], cursor=cursor)
 
 
 @router.get(
@@ -61,7 +51,7 @@ async def dags(app: deps.TheApp, window: deps.TheWindow) -> GraphList:
 )
 async def dag(app: deps.TheApp, name: DagName) -> GraphView:
     """One graph: its parameters and its nodes, each behind those that it waits for."""
-    return _view(app.find_dag(name))
+    return GraphView.of(app.find_dag(name))
 
 
 @router.post(

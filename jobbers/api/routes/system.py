@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,7 +12,6 @@ from jobbers.api import deps
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.strike_views import StrikeView
 from jobbers.api.system_views import (
     Health,
     SettingsView,
@@ -23,7 +21,7 @@ from jobbers.api.system_views import (
     TaskTypeView,
 )
 from jobbers.core.access import Scope
-from jobbers.errors import NotFound, StoreError
+from jobbers.errors import StoreError
 from jobbers.settings import displayed
 
 READY_SECONDS = 1.0
@@ -60,22 +58,7 @@ async def task_type(
 
     Its queue is changed by `/routes`, its limits and rates by `/limits`, and what must not run by `/strikes`.
     """
-    found = app.task_types.get(kind)
-    if found is None:
-        raise NotFound(f"there is no task type {kind[:100]!r} in the app of this service")
-    routes, strikes, counted = await asyncio.gather(
-        inspector.routes(), inspector.strikes(), inspector.stats(minutes)
-    )
-    outcomes: Counter[str] = Counter()
-    for numbers in counted.values():
-        for (_, of, outcome), number in numbers.items():
-            outcomes[outcome] += number if of == kind else 0
-    return TaskTypeDetails(
-        task_type=TaskTypeView.of(found),
-        route=routes.get(kind),
-        strikes=[StrikeView.of(strike) for strike in strikes if strike.type == kind],
-        outcomes={outcome: number for outcome, number in sorted(outcomes.items()) if number},
-    )
+    return await TaskTypeDetails.of(app, inspector, kind, minutes)
 
 
 @router.get("/settings", response_model=SettingsView, openapi_extra=needs(Scope.ADMIN))

@@ -10,7 +10,6 @@ from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.route import ApiRoute
-from jobbers.api.task_views import TaskSummary
 from jobbers.api.worker_views import WorkerDetails, WorkerList, WorkerTold, WorkerView
 from jobbers.core.access import Scope
 
@@ -40,13 +39,7 @@ async def workers(inspector: deps.TheInspector, window: deps.TheWindow) -> Worke
 )
 async def worker(inspector: deps.TheInspector, worker: WorkerId) -> WorkerDetails:
     """One worker, and what it runs now. Reads up to 10,000 running tasks of all workers."""
-    found = await inspector.worker(worker)
-    tasks, complete = await inspector.running_on(worker)
-    return WorkerDetails(
-        worker=WorkerView.model_validate(found),
-        running=[TaskSummary.of(record) for record in tasks],
-        complete=complete,
-    )
+    return await WorkerDetails.of(inspector, worker)
 
 
 @router.post(
