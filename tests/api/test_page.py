@@ -107,6 +107,7 @@ def test_what_operators_need_now_and_then_is_loaded_when_they_do() -> None:
         "roles.js",
         "runs.js",
         "schedules.js",
+        "settings.js",
         "strikes.js",
     }
 

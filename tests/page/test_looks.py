@@ -31,6 +31,7 @@ PLAIN = {
     "types": ("#/types", "Task types"),
     "type": ("#/types/hold", "hold"),
     "workers": ("#/workers", "Workers"),
+    "settings": ("#/settings", "Settings"),
     "queue": ("#/queues/sums", "sums"),
     "roles": ("#/roles", "Roles"),
     "limits": ("#/limits", "Limits"),
@@ -63,6 +64,7 @@ async def filled(stage: Stage) -> dict[str, tuple[str, str]]:
         "key:boss", "queues.pause", "mail", via="api", status="200", most=100
     )
     run = await stage.app.dags["count_words"].submit(text="one two three four")
+    (worker,) = await (await stage.app.inspector()).workers()
     echo = stage.app.find("echo")
     await stage.app.schedules.create(
         "nightly", echo.s({"deep": [1, 2]}), cron="0 3 * * *", tz="Europe/Berlin"
@@ -78,6 +80,7 @@ async def filled(stage: Stage) -> dict[str, tuple[str, str]]:
         "task-waiting": (f"#/tasks/{waiting}", "visit"),
         "task-later": (f"#/tasks/{later}", "echo"),
         "run": (f"#/runs/{run.id}", "count_words"),
+        "worker": (f"#/workers/{worker.id}", worker.facts["name"]),
         "schedule": ("#/schedules/nightly", "nightly"),
         "schedule-edit": ("#/schedules/nightly?edit=1", "Edit nightly"),
     }

@@ -30,6 +30,7 @@ const PAGES = [
   ["limits", "Limits"],
   ["audit", "Audit", "admin"],
   ["keys", "Keys", "admin"],
+  ["settings", "Settings", "admin"],
 ];
 
 const loadRuns = () => import("./runs.js");
@@ -44,11 +45,12 @@ function view({ page, name }) {
     case "dags": return html`<${Lazy} title="DAGs" view="Dags" load=${() => import("./dags.js")} name=${name} />`;
     case "schedules": return html`<${Lazy} title="Schedules" view="Schedules" load=${() => import("./schedules.js")} name=${name} />`;
     case "types": return html`<${TaskTypes} name=${name} />`;
-    case "workers": return html`<${Workers} />`;
+    case "workers": return html`<${Workers} name=${name} />`;
     case "roles": return html`<${Lazy} title="Roles" view="Roles" load=${() => import("./roles.js")} />`;
     case "limits": return html`<${Lazy} title=${name === null ? "Limits" : "Limit"} view="Limits" load=${() => import("./limits.js")} name=${name} />`;
     case "audit": return html`<${Lazy} title="Audit" view="Audit" load=${() => import("./audit.js")} />`;
     case "keys": return html`<${Lazy} title="Keys" view="Keys" load=${() => import("./keys.js")} />`;
+    case "settings": return html`<${Lazy} title="Settings" view="Settings" load=${() => import("./settings.js")} />`;
     default: return html`<${Heading}>Nothing here<//><${Empty} title="There is no such page.">Choose one of those in the navigation.<//>`;
   }
 }

@@ -64,7 +64,7 @@ function One({ dag }) {
 }
 
 export function Dags({ name }) {
-  const { data, error } = useWatch("dags", (signal) => get("dags", {}, signal), { every: RARELY });
+  const { data, error } = useWatch("dags", (signal) => get("dags", {}, signal), { every: RARELY, topic: "dags" });
   if (!data) return html`<${Heading}>DAGs<//><${Waiting} error=${error} />`;
   if (name !== null) {
     const dag = data.dags.find((one) => one.name === name);

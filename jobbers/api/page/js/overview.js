@@ -1,6 +1,6 @@
 // Throughput and outcomes of the last hour, and how queues and workers stand.
 
-import { html, useRef, useState } from "../vendor/vendor.js";
+import { html, useRef } from "../vendor/vendor.js";
 import { forecast, useAdvice, utilisation } from "./advice.js";
 import { get } from "./api.js";
 import { Chart, Legend, banded, sum } from "./chart.js";
@@ -9,6 +9,7 @@ import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
 import { Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
 import { QueueTable } from "./queues.js";
+import { useStatistics } from "./statistics.js";
 import { WorkerTable } from "./workers.js";
 import { useWatch } from "./watch.js";
 
@@ -16,7 +17,6 @@ const MINUTES = 60;
 /** The hour: all of it once, and then the last two minutes of it with all news. */
 function useHour() {
   const known = useRef(null);
-  const [types, setTypes] = useState([]);
   const put = (stats, whole) => {
     const minutes = stats.minutes.map((one) => ({ at: new Date(one.start).getTime(), outcomes: one.outcomes }));
     const before = whole ? [] : known.current.filter((one) => one.at < minutes[0].at);
@@ -27,10 +27,9 @@ function useHour() {
   const fetcher = async (signal) => {
     const whole = stale();
     const stats = await get("stats", { minutes: whole ? MINUTES : 2 }, signal);
-    if (whole) setTypes(stats.types);
     return put(stats, whole);
   };
-  return { ...useWatch("hour", fetcher, { topic: "stats", merge: (before, news) => put(news, false) }), types };
+  return useWatch("hour", fetcher, { topic: "stats", merge: (before, news) => put(news, false) });
 }
 
 const Number = ({ name, value, note = null, to = null, bad = false }) => html`<div class=${bad ? "number bad" : "number"}>
@@ -60,7 +59,8 @@ function Types({ types }) {
 }
 
 export function Overview() {
-  const { data, error, types } = useHour();
+  const { data, error } = useHour();
+  const counted = useStatistics();
   const queues = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
   const workers = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
   const advice = useAdvice();
@@ -90,6 +90,6 @@ export function Overview() {
       <${Card} title="Workers" flush>${workers.data ? html`<${WorkerTable} workers=${workers.data.workers} brief />` : html`<${Waiting} error=${workers.error} />`}<//>
     </div>
     <${Pace} />
-    <${Card} title="Task types" note="last hour, as of when you opened this" flush><${Types} types=${types} /><//>
+    <${Card} title="Task types" note="last hour" flush>${counted.data ? html`<${Types} types=${counted.data.types} />` : html`<${Waiting} error=${counted.error} />`}<//>
   `;
 }

@@ -140,10 +140,8 @@ function NewRoute({ types, queues, refresh }) {
 
 /** Task types that are sent to another queue than their own. */
 export function Routes({ queues }) {
-  const { data, error, refresh } = useWatch("routes", async (signal) => {
-    const [{ routes }, { task_types }] = await Promise.all([get("routes", {}, signal), get("task-types", {}, signal)]);
-    return { routes, types: task_types.map((one) => one.name) };
-  }, { every: SELDOM });
+  const { data, error, refresh } = useWatch("routes", (signal) => get("routes", {}, signal), { every: SELDOM, topic: "routes" });
+  const types = useWatch("types", (signal) => get("task-types", {}, signal), { every: SELDOM, topic: "task-types" }).data?.task_types.map((one) => one.name) ?? [];
   if (!data) return html`<${Card} title="Routes"><${Waiting} error=${error} /><//>`;
   const end = async (route) => {
     await attempt(() => remove(`routes/${encodeURIComponent(route.type)}`), `Tasks of type ${route.type} go where their type says`);
@@ -156,5 +154,5 @@ export function Routes({ queues }) {
           cells: [html`<${Text}>${route.type}<//>`, html`<a href=${link("queues", route.queue)}><${Text}>${route.queue}<//></a>`,
             html`<${Button} onPress=${() => end(route)} aria-label=${`End it: the route of ${shown(route.type)}`}>End it<//>`],
         }))} />` : html`<${Empty} title="No type is sent elsewhere.">All tasks go to the queue of their type, or where their caller says.<//>`}<//>
-    <${Card} title="New route"><${NewRoute} types=${data.types} queues=${queues} refresh=${refresh} /><//>`;
+    <${Card} title="New route"><${NewRoute} types=${types} queues=${queues} refresh=${refresh} /><//>`;
 }

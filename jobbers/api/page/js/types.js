@@ -1,13 +1,13 @@
 // Task types: what they take, how they are run, and a form to submit one.
 
 import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { get, post } from "./api.js";
+import { get, post, toJson } from "./api.js";
 import { Field, describe, read } from "./form.js";
 import { link } from "./route.js";
 import { useStatistics } from "./statistics.js";
 import { duration, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Tree, Waiting } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting } from "./ui.js";
+import { topicNamed, useWatch } from "./watch.js";
 
 const RARELY = 30_000;
 // What was typed, by task type: it outlives errors and a look elsewhere.
@@ -136,6 +136,18 @@ function Hour({ type }) {
   }))} /><//>`;
 }
 
+/** What operators have changed about a type while all runs. */
+function Changed({ type }) {
+  const path = `task-types/${encodeURIComponent(type.name)}`;
+  const { data } = useWatch(path, (signal) => get(path, {}, signal), { every: RARELY, topic: topicNamed("task-type", type.name) });
+  if (!data) return html`<p class="faint">…</p>`;
+  if (data.route === null && !data.strikes.length) return html`<p class="faint">Nothing: it runs as its code says. Send it to another queue under <a href="#/queues">Queues</a>, bound or strike it under <a href="#/limits">Limits</a>.</p>`;
+  return html`<ul class="plain">
+    ${data.route !== null && html`<li>Its tasks are sent to the queue <a href=${link("queues", data.route)}><${Text}>${data.route}<//></a> (<a href="#/queues">routes</a>).</li>`}
+    ${data.strikes.map((one) => html`<li key=${one.id}>Struck since <${Time} at=${one.at} day />, by <${Text}>${one.by}<//>: ${Object.keys(one.where).length ? html`those with <span class="mono"><${Text}>${toJson(one.where)}<//></span>` : "all"} ${one.action === "hold" ? "are held" : "are cancelled"}${one.reason && html`, “<${Text}>${one.reason}<//>”`} (<a href="#/limits">strikes</a>).</li>`)}
+  </ul>`;
+}
+
 function One({ type }) {
   return html`
     <p class="crumbs"><a href="#/types">Task types</a></p>
@@ -145,6 +157,7 @@ function One({ type }) {
       <${Card} title="Submit">${type.parameters ? html`<${Submit} key=${type.name} type=${type} />` : html`<p class="faint">Its annotations cannot be resolved, so there is no form for it.</p>`}<//>
       <div>
         <${Hour} type=${type} />
+        <${Card} title="Changed while it runs"><${Changed} type=${type} /><//>
         <${Card} title="How it is run"><${Facts} facts=${policyFacts(type)} /><//>
         ${type.parameters && html`<${Card} title="Schema"><${Tree} value=${type.parameters} label="Schema of the arguments" /><//>`}
       </div>
@@ -169,7 +182,7 @@ function List({ types }) {
 }
 
 export function TaskTypes({ name }) {
-  const { data, error } = useWatch("types", (signal) => get("task-types", {}, signal), { every: RARELY });
+  const { data, error } = useWatch("types", (signal) => get("task-types", {}, signal), { every: RARELY, topic: "task-types" });
   if (!data) return html`<${Heading}>Task types<//><${Waiting} error=${error} />`;
   if (name === null) return html`<${Heading}>Task types<//><p class="lead">What the app of this service can run. Choose one to submit a task.</p><${Card} flush><${List} types=${data.task_types} /><//>`;
   const type = data.task_types.find((one) => one.name === name);

@@ -1,10 +1,11 @@
 // Workers: their slots, and what they run.
 
 import { html } from "../vendor/vendor.js";
-import { get } from "./api.js";
+import { get, post } from "./api.js";
+import { link } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
-import { Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiting } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt } from "./ui.js";
+import { topicNamed, useWatch } from "./watch.js";
 
 const SILENT = 10;
 const LATE_MS = 100;
@@ -12,6 +13,7 @@ const LATE_MS = 100;
 function state(worker) {
   if (worker.silent_seconds > SILENT) return html`<span class="state bad"><span aria-hidden="true">✕</span> silent for ${duration(worker.silent_seconds)}</span>`;
   if (worker.facts.stopping === "1") return html`<span class="state warn"><span aria-hidden="true">❚❚</span> stopping</span>`;
+  if (worker.facts.paused === "1") return html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`;
   return html`<span class="state good"><span aria-hidden="true">●</span> alive</span>`;
 }
 
@@ -28,13 +30,34 @@ function Slots({ worker }) {
 
 const named = (worker) => worker.facts.name || worker.id;
 
+const home = (worker) => html`<a href=${link("workers", worker.id)}><${Text}>${named(worker)}<//></a>`;
+
+/** What a worker can be told. It hears of it within two seconds. */
+function Orders({ worker, refresh }) {
+  if (worker.facts.stopping === "1" || worker.silent_seconds > SILENT) return null;
+  const paused = worker.facts.paused === "1";
+  const name = shown(named(worker));
+  const tell = async (verb, said) => {
+    await attempt(() => post(`workers/${encodeURIComponent(worker.id)}/${verb}`), said);
+    await refresh();
+  };
+  const pause = () => tell(paused ? "resume" : "pause", paused ? `Worker ${name} is told to claim again` : `Worker ${name} is told to claim nothing more: what it runs goes on`);
+  const drain = async () => {
+    if (await ask(`Drain ${name}?`, "It claims nothing more and ends, as at SIGTERM: what it runs has its grace time. Whatever has started it may start another.", "Let it end")) {
+      await tell("drain", `Worker ${name} is told to end`);
+    }
+  };
+  return html`<${Button} onPress=${pause} aria-label=${`${paused ? "Resume" : "Pause"} worker ${name}`}>${paused ? "Resume" : "Pause"}<//>
+    <${Button} onPress=${drain} aria-label=${`Drain worker ${name}`}>Drain…<//>`;
+}
+
 export function WorkerTable({ workers, brief = false }) {
   if (!workers.length) return html`<${Empty} title="No worker is there.">Start one with <code>jobbers worker your_module</code>; until then tasks wait in their queues.<//>`;
   const columns = [{ name: "Worker", grow: true }, { name: "State" }, { name: "Slots busy" }, ...(brief ? [] : [{ name: "Finished", end: true, wide: true }, { name: "Queues", wide: true }])];
   return html`<${Table} caption="Workers" columns=${columns} rows=${workers.map((worker) => ({
     key: worker.id,
     cells: [
-      html`<a href="#/workers"><${Text}>${named(worker)}<//></a>`,
+      home(worker),
       state(worker),
       html`<${Slots} worker=${worker} />`,
       ...(brief ? [] : [number(count(worker.facts.finished)), html`<${Text}>${worker.facts.queues}<//>`]),
@@ -63,9 +86,9 @@ function since(worker) {
   return seconds ? html`<${Time} at=${new Date(seconds * 1000).toISOString()} />` : null;
 }
 
-function Worker({ worker, tasks }) {
+function Worker({ worker, tasks, refresh, alone = false }) {
   const { facts } = worker;
-  return html`<${Card} title=${html`<${Text}>${named(worker)}<//>`} actions=${state(worker)}>
+  return html`<${Card} title=${alone ? "What it says" : home(worker)} actions=${html`${state(worker)}<${Orders} worker=${worker} refresh=${refresh} />`}>
     <${Facts} facts=${[
       ["Slots busy", html`<${Slots} worker=${worker} />`],
       ["Finished", number(count(facts.finished))],
@@ -84,7 +107,20 @@ function Worker({ worker, tasks }) {
   <//>`;
 }
 
-export function Workers() {
+function One({ id }) {
+  const path = `workers/${encodeURIComponent(id)}`;
+  const { data, error, refresh } = useWatch(path, (signal) => get(path, {}, signal), { topic: topicNamed("worker", id) });
+  const crumbs = html`<p class="crumbs"><a href="#/workers">Workers</a></p>`;
+  if (error?.status === 404 || error?.status === 422) return html`${crumbs}<${Heading}>Worker<//><${Empty} title="There is no such worker."><bdi>${shown(id)}</bdi> has ended, or has been silent for long: see <a href="#/workers">those that are there</a>.<//>`;
+  if (!data) return html`${crumbs}<${Heading}>Worker<//><${Waiting} error=${error} />`;
+  return html`${crumbs}<${Heading}><${Text}>${named(data.worker)}<//><//>
+    <p class="lead">${`${many(data.running.length, "task")} under way${data.complete ? "" : ", and perhaps more: not all that run were looked at"}.`}</p>
+    <${Worker} worker=${data.worker} tasks=${data.running} refresh=${refresh} alone />`;
+}
+
+export const Workers = ({ name }) => (name === null ? html`<${All} />` : html`<${One} key=${name} id=${name} />`);
+
+function All() {
   const there = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
   const running = useWatch("running", (signal) => get("tasks", { status: "running", limit: 500 }, signal), { topic: "tasks:running?limit=500" });
   if (!there.data || !running.data) return html`<${Heading}>Workers<//><${Waiting} error=${there.error ?? running.error} />`;
@@ -93,6 +129,6 @@ export function Workers() {
   return html`<${Heading}>Workers<//>
     <p class="lead">${workers.length ? `${many(workers.length, "worker")}, ${many(tasks.length, "task")} under way.` : ""}</p>
     ${workers.length
-      ? workers.map((worker) => html`<${Worker} key=${worker.id} worker=${worker} tasks=${tasks.filter((task) => task.worker === worker.id)} />`)
+      ? workers.map((worker) => html`<${Worker} key=${worker.id} worker=${worker} tasks=${tasks.filter((task) => task.worker === worker.id)} refresh=${there.refresh} />`)
       : html`<${Card} flush><${WorkerTable} workers=${workers} /><//>`}`;
 }
