@@ -13,7 +13,8 @@ from jobbers.errors import InvalidArgument, InvalidInput
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 MAX_NODES = 1000
-"""What one call to the server may create."""
+"""What one call to the server may create. With 5,000 a launch would keep the server from all others for about 100 ms,
+cancelling and repeating for several hundred, and the failure of the first of a chain is more than Lua's stack takes."""
 
 
 class Graph:

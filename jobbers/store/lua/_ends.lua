@@ -313,12 +313,12 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
   return first
 end
 
--- One entry lists all that a script finished: recent = {id, status, id, status, ...}.
+-- Entries list what a script finished, at most 1,000 tasks each: recent = {id, status, id, status, ...}.
 local function remember(recent)
   for _, word in ipairs(ended_besides) do
     recent[#recent + 1] = word
   end
-  if #recent > 0 then
-    redis.call('XADD', P .. K.recent, 'MAXLEN', '~', 1000, '*', unpack(recent))
+  for from = 1, #recent, 2000 do -- Lua can pass on about 8,000 words, and a cancelled run may list more
+    redis.call('XADD', P .. K.recent, 'MAXLEN', '~', 1000, '*', unpack(recent, from, math.min(from + 1999, #recent)))
   end
 end
