@@ -108,6 +108,7 @@ def test_what_operators_need_now_and_then_is_loaded_when_they_do() -> None:
         "runs.js",
         "schedules.js",
         "settings.js",
+        "spread.js",
         "strikes.js",
     }
 

@@ -8,6 +8,7 @@ const MOST = 60;
 const ROW = 22;
 const NAME = 190;
 const WIDTH = 900;
+const AXIS = 24;
 
 const ms = (time) => (time ? new Date(time).getTime() : null);
 
@@ -37,10 +38,23 @@ export function critical(nodes, found) {
   return path;
 }
 
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, ...[1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440].map((minutes) => minutes * 60_000)];
+const TICKS = 7;
+
+/** Where the time axis is marked, in ms from its start: at whole steps, at most seven times. */
+export function ticks(length) {
+  const step = STEPS.find((one) => length / one <= TICKS) ?? Math.ceil(length / TICKS / 86_400_000) * 86_400_000;
+  return Array.from({ length: Math.floor(length / step) + 1 }, (_, index) => index * step);
+}
+
+const Axis = ({ length, scale, height }) => html`<g class="axis" aria-hidden="true">${ticks(length).map(
+  (at) => html`<g key=${at}><line x1=${NAME + at * scale} x2=${NAME + at * scale} y1=${AXIS - 4} y2=${height} /><text x=${NAME + at * scale} y=${AXIS - 8} text-anchor=${at * scale > WIDTH - NAME - 50 ? "end" : at ? "middle" : "start"}>${duration(at / 1000)}</text></g>`,
+)}</g>`;
+
 function Row({ one, index, from, scale, decisive }) {
   const { node, ready, start, end } = one;
   const x = (at) => NAME + (at - from) * scale;
-  const y = index * ROW;
+  const y = AXIS + index * ROW;
   const words = `${shown(node.name)}: waited ${duration(one.wait / 1000)}, ran ${duration(one.ran / 1000)}${decisive ? ", on the critical path" : ""}`;
   return html`<a href=${link("tasks", node.id)} aria-label=${words}><g class=${`span is-${node.status ?? "none"}${decisive ? " decisive" : ""}`}>
     <title>${words}</title>
@@ -65,12 +79,13 @@ export function Gantt({ nodes, run }) {
   const from = Math.min(...found.map((one) => one.ready));
   const until = Math.max(from + 1, ...found.map((one) => one.end));
   const scale = (WIDTH - NAME - 8) / (until - from);
+  const height = AXIS + drawn.length * ROW;
   const onPath = found.filter((one) => decisive.has(one.node.name));
   const total = (name) => onPath.reduce((sum, one) => sum + one[name], 0) / 1000;
   return html`<p class="faint">${`${duration((until - from) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}</p>
     <ul class="legend"><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="wait" y="2" width="16" height="6" /></svg>ready, waits for a worker</li><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="ran" width="16" height="10" rx="2" /></svg>runs</li></ul>
     <div class="scroll gantt" tabindex="0" role="region" aria-label="When each node waited and ran">
-      <svg viewBox=${`0 0 ${WIDTH} ${drawn.length * ROW}`} width=${WIDTH} height=${drawn.length * ROW}>${drawn.map(
+      <svg viewBox=${`0 0 ${WIDTH} ${height}`} width=${WIDTH} height=${height}><${Axis} length=${until - from} scale=${scale} height=${height} />${drawn.map(
         (one, index) => html`<${Row} key=${one.node.name} one=${one} index=${index} from=${from} scale=${scale} decisive=${decisive.has(one.node.name)} />`,
       )}</svg></div>
     ${drawn.length < found.length && html`<p class="faint">${`The critical path and the longest, of ${number(found.length)}.`} ${!all && html`<button class="link" onClick=${() => setAll(true)}>${`Show ${number(Math.min(found.length, 20 * MOST))}`}</button>`}</p>`}`;

@@ -4,6 +4,7 @@ import { html, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { Gantt } from "./gantt.js";
 import { Graph } from "./graph.js";
+import { Spread } from "./spread.js";
 import { link, route } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
@@ -144,6 +145,7 @@ export function Run({ id }) {
     ]} /><//>
     <${Card} title="Graph"><${Graph} nodes=${run.nodes} label=${`Graph of the run of ${run.dag}`} /><//>
     <${Card} title="Time" note="waiting against running"><${Gantt} nodes=${run.nodes} run=${run} /><//>
+    <${Card} title="By queue" note="how its nodes are spread; times are sums" flush><${Spread} run=${run} /><//>
     <${Card} title="Nodes" note=${many(run.nodes.length, "node")} flush><${Nodes} run=${run} refresh=${refresh} /><//>
     ${result && html`<${Card} title="Result">${result.gone ? html`<p class="faint"><${Text}>${result.gone}<//></p>` : html`<${Tree} value=${result.value} label="Result" />`}<//>`}`;
 }
