@@ -30,16 +30,38 @@ ALLOWED: dict[Action, frozenset[Status]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tasks: those in a status, of a type, of a queue; of dead letters those of a group of the same error."""
+    """Which tasks: those in a status, of a type, of a queue, of a run, on a worker, submitted from ``since`` on and before
+    ``until``; of failed ones those of a group of the same error. Raises :class:`InvalidInput` for what can match nothing.
+    """
 
     status: Status
     type: str | None = None
     queue: str | None = None
     group: str | None = None
+    run: str | None = None
+    worker: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.group is not None and self.status is not Status.FAILED:
+            raise InvalidInput(
+                f"a group is of failed tasks, not of those that are {self.status}: leave it out"
+            )
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise InvalidInput(
+                f"since {self.since} is not before until {self.until}: nothing lies between them"
+            )
 
     def takes(self, record: TaskRecord) -> bool:
-        """Whether a task in this status, of this type and queue, belongs to the group."""
-        return self.group is None or fingerprint_of(record).key == self.group
+        """Whether a task in this status, of this type and queue, is one of those."""
+        return (
+            self.run in (None, record.run)
+            and self.worker in (None, record.worker)
+            and (self.since is None or self.since <= record.created)
+            and (self.until is None or record.created < self.until)
+            and (self.group is None or fingerprint_of(record).key == self.group)
+        )
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -123,10 +123,11 @@ class Inspector:
         queue: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        takes: Callable[[TaskRecord], bool] | None = None,
     ) -> TaskPage:
-        """Tasks in a status, optionally of one type or queue. ``cursor`` is that of the page before; ``limit`` from 1 to
-        500. A page may be short, or run a little over its limit; there is more as long as it has a cursor. Long arguments
-        and all errors but the last are left out: see :meth:`task`."""
+        """Tasks in a status, optionally of one type or queue, or those that ``takes`` says. ``cursor`` is that of the page
+        before; ``limit`` from 1 to 500. A page may be short, or run a little over its limit; there is more as long as it
+        has a cursor. Long arguments and all errors but the last are left out: see :meth:`task`."""
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
         found: list[TaskRecord] = []
@@ -145,6 +146,7 @@ class Inspector:
                 and record.status is status
                 and type in (None, record.type)
                 and queue in (None, record.queue)
+                and (takes is None or takes(record))
             ]
             cursor = page.cursor
             if cursor is None:

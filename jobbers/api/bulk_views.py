@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from jobbers.api.schemas import Sent
+from jobbers.api.schemas import Id, Sent, only_text
 from jobbers.api.task_views import View
 from jobbers.bulk import MOST, Filter, Group, Groups
 from jobbers.core.status import Status
+
+GROUP = "^[0-9a-f]{16}$"
+Time = Annotated[AwareDatetime, BeforeValidator(only_text)]
 
 
 class BulkFilter(Sent):
@@ -20,12 +23,16 @@ class BulkFilter(Sent):
     type: str | None = Field(None, description="Those of this task type.")
     queue: str | None = Field(None, description="Those of this queue.")
     group: str | None = Field(
-        None, pattern="^[0-9a-f]{16}$", description="Dead letters of this group, see `/dead-letters/groups`."
+        None, pattern=GROUP, description="Dead letters of this group, see `/dead-letters/groups`."
     )
+    run: Id | None = Field(None, description="Those of this run.")
+    worker: str | None = Field(None, max_length=100, description="Running ones: those that this worker runs.")
+    since: Time | None = Field(None, description="Those that were submitted from then on.")
+    until: Time | None = Field(None, description="Those that were submitted before.")
 
     def chosen(self) -> Filter:
-        """The same, as the rest of the program has it."""
-        return Filter(self.status, self.type, self.queue, self.group)
+        """The same, as the rest of the program has it. Raises :class:`InvalidInput` for what can match nothing."""
+        return Filter(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class Bulk(Sent):

@@ -34,7 +34,8 @@ def _name(what: str) -> Callable[[str], str]:
     return check
 
 
-def _only_text(value: object) -> object:
+def only_text(value: object) -> object:
+    """A time as text, before it is read."""
     if isinstance(value, str | datetime):
         return value
     raise ValueError(
@@ -128,7 +129,7 @@ class Submission(Sent):
         None, description="From 0 (last) to 9 (first)."
     )
     delay: Seconds | None = Field(None, description="Seconds from now until the task is due.")
-    at: Annotated[AwareDatetime, BeforeValidator(_only_text)] | None = Field(
+    at: Annotated[AwareDatetime, BeforeValidator(only_text)] | None = Field(
         None,
         description="When the task is due, in ISO 8601 with an offset.",
         examples=["2030-01-01T06:00:00Z"],

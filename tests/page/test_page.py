@@ -130,6 +130,10 @@ async def test_filter_and_leaf_through_tasks(stage: Stage) -> None:
     assert "type=hold" in page.url
     await page.get_by_label("Type", exact=True).fill("nothing")
     await stage.see("Nothing matches the filter.")
+    await stage.go("#/tasks?status=queued&until=2020-01-01T00:00:00.000Z", "Tasks")
+    await stage.see("Nothing matches the filter.")
+    await page.get_by_role("button", name="Clear these").click()
+    await expect(page.locator("tbody tr")).to_have_count(50)
     await (await stage.app.inspector()).resume("default")
 
 

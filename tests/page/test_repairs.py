@@ -78,7 +78,7 @@ async def test_a_run_is_paused_and_repeated_from_a_node(stage: Stage) -> None:
     await expect(page.locator(".title .status")).to_have_text("blocked")
     stage.gate.set()
     await expect(page.locator(".title .status")).to_have_text("succeeded")
-    await page.locator("tbody").get_by_role("link", name="split").click()
+    await page.get_by_role("region", name="Nodes of the run").get_by_role("link", name="split").click()
     await expect(page.get_by_role("heading", level=1, name="words")).to_be_visible()
     await page.locator(".facts a", has_text=run.id).click()
     await expect(page.get_by_role("heading", level=1, name="count_words")).to_be_visible()

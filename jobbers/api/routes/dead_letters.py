@@ -17,7 +17,7 @@ from jobbers.api.routes.tasks import page
 from jobbers.api.schemas import RequeueSelection, Selection
 from jobbers.api.submit import load_edit
 from jobbers.api.task_views import Dropped, Refusal, Requeued, TaskPageView
-from jobbers.bulk import dead_groups
+from jobbers.bulk import Filter, dead_groups
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
 from jobbers.errors import Conflict, NotFound
@@ -42,7 +42,7 @@ async def list_dead_letters(
 ) -> TaskPageView:
     """List dead letters, the newest first."""
     queue = caller.chosen_queue(queue)
-    return await page(inspector, Status.FAILED, type=type, queue=queue, cursor=cursor, limit=limit)
+    return await page(inspector, Filter(Status.FAILED, type, queue), cursor=cursor, limit=limit)
 
 
 @router.get("/groups", response_model=DeadGroups, openapi_extra=needs(Scope.READ))

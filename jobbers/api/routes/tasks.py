@@ -13,6 +13,7 @@ from jobbers.api import deps
 from jobbers.api.bulk_views import Bulk, BulkDone
 from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
+from jobbers.api.filters import TheFilter
 from jobbers.api.reach import check_tasks, missing
 from jobbers.api.route import ApiRoute
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
@@ -32,7 +33,7 @@ from jobbers.api.task_views import (
 from jobbers.api.values import to_json_value
 from jobbers.api.waiting import wait_for
 from jobbers.api.why_views import WhyView
-from jobbers.bulk import act
+from jobbers.bulk import Filter, act
 from jobbers.client import Client
 from jobbers.core.access import Scope
 from jobbers.core.payload import Undecodable, unpack
@@ -132,20 +133,16 @@ async def bulk(inspector: deps.TheInspector, wanted: Bulk) -> BulkDone:
 @router.get("", response_model=TaskPageView, openapi_extra=needs(Scope.READ, by_queue=True))
 async def list_tasks(
     inspector: deps.TheInspector,
-    caller: deps.TheCaller,
-    *,
-    status: Annotated[Status, Query(description="Tasks in this status.")],
-    type: deps.TypeFilter = None,
-    queue: deps.QueueFilter = None,
+    wanted: TheFilter,
     cursor: deps.Cursor = None,
     limit: deps.Limit = 50,
 ) -> TaskPageView:
-    """List tasks in a status.
+    """List tasks in a status, and only those that match all that is given.
 
-    Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; the others all.
+    Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; the others all. A page looks at
+    5,000 tasks at most: it may be short, even empty, and there is more as long as it has a cursor.
     """
-    queue = caller.chosen_queue(queue)
-    return await page(inspector, status, type=type, queue=queue, cursor=cursor, limit=limit)
+    return await page(inspector, wanted, cursor=cursor, limit=limit)
 
 
 @router.get(
@@ -321,17 +318,11 @@ async def again(
     return submitted
 
 
-async def page(
-    inspector: Inspector,
-    status: Status,
-    *,
-    type: str | None,
-    queue: str | None,
-    cursor: str | None,
-    limit: int,
-) -> TaskPageView:
-    """A page of tasks in a status."""
-    found = await inspector.tasks(status, type=type, queue=queue, cursor=cursor, limit=limit)
+async def page(inspector: Inspector, wanted: Filter, *, cursor: str | None, limit: int) -> TaskPageView:
+    """A page of the tasks that match."""
+    found = await inspector.tasks(
+        wanted.status, type=wanted.type, queue=wanted.queue, cursor=cursor, limit=limit, takes=wanted.takes
+    )
     return TaskPageView(tasks=[TaskSummary.of(record) for record in found.tasks], cursor=found.cursor)
 
 

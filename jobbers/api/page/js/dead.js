@@ -40,7 +40,7 @@ function Groups({ type, queue }) {
       key: group.group,
       cells: [
         html`<${Error} group=${group} />`,
-        number(group.count),
+        html`<a href=${link("tasks", null, { status: "failed", type, queue, group: group.group })} aria-label=${`${number(group.count)}: tasks of this error`}>${number(group.count)}</a>`,
         html`<${Text}>${Object.entries(group.types).map(([name, count]) => `${name} (${number(count)})`).join(", ")}<//>`,
         html`<${Time} at=${group.first} />`,
         html`<${Time} at=${group.last} />`,

@@ -9,6 +9,7 @@ import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
 import { useWatch } from "./watch.js";
 
+const SELDOM = 10_000;
 const LIMIT = 50;
 const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
 const COUNTED = { running: "running", queued: "queued", scheduled: "scheduled", failed: "dead" };
@@ -30,13 +31,20 @@ function first({ status = "failed", type, queue }) {
   return `tasks:${status}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
 }
 
+const MORE = ["run", "worker", "since", "until", "group"];
+
+/** Whether there are filters for which many tasks are looked at: these are no topics, and are asked for more rarely. */
+const narrow = (filters) => MORE.some((name) => filters[name]);
+
+const chosenOf = (query) => Object.fromEntries(["type", "queue", ...MORE].map((name) => [name, query[name] ?? ""]));
+
 /** Pages with cursors: which one is shown, and the way back. Other filters start from the first page. */
 export function usePages(path, filters) {
   const key = JSON.stringify([path, filters]);
   const [place, setPlace] = useState({ key, trail: [] });
   const trail = place.key === key ? place.trail : [];
   const cursor = trail.at(-1) ?? null;
-  const poll = useWatch(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal), { topic: cursor === null && key.length < 300 ? first(filters) : null });
+  const poll = useWatch(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal), { topic: cursor === null && key.length < 300 && !narrow(filters) ? first(filters) : null, every: narrow(filters) ? SELDOM : undefined });
   return {
     ...poll,
     page: trail.length + 1,
@@ -74,6 +82,26 @@ export function Filters({ type, queue }) {
     <datalist id=${`known-${name}`}>${list.map((one) => html`<option key=${one} value=${one}></option>`)}</datalist></label>`;
   return html`<div class="filters">${field("type", "Type", known.types)}${field("queue", "Queue", known.queues)}
     ${(type || queue) && html`<button class="link" onClick=${() => change({ type: "", queue: "" })}>Clear</button>`}</div>`;
+}
+
+const two = (value) => String(value).padStart(2, "0");
+
+/** A time as the browser's field wants it, in the viewer's zone. */
+function local(at) {
+  const date = new Date(at);
+  if (!at || Number.isNaN(date.getTime())) return "";
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** The filters that one needs now and then. They apply when the field is left. */
+function More({ chosen }) {
+  const given = MORE.filter((name) => chosen[name]);
+  const text = (name, label) => html`<label class="filter"><span>${label}</span><input value=${chosen[name]} placeholder="any" autocomplete="off" spellcheck="false" onChange=${(event) => change({ [name]: event.target.value.trim() })} /></label>`;
+  const time = (name, label) => html`<label class="filter"><span>${label}</span><input type="datetime-local" value=${local(chosen[name])} onChange=${(event) => change({ [name]: event.target.value ? new Date(event.target.value).toISOString() : "" })} /></label>`;
+  return html`<details class="options" open=${given.length > 0}><summary>More filters</summary><div class="filters">
+    ${text("run", "Run")}${text("worker", "Worker")}${time("since", "Submitted from")}${time("until", "Submitted before")}
+    ${chosen.group && html`<span>of one error <button class="link" onClick=${() => change({ group: "" })}>All errors</button></span>`}
+    ${given.length > 0 && html`<button class="link" onClick=${() => change(Object.fromEntries(MORE.map((name) => [name, ""])))}>Clear these</button>`}</div></details>`;
 }
 
 /** Which rows are chosen, of those that are there. */
@@ -199,24 +227,30 @@ export function List({ pages, status, filtered }) {
 }
 
 /** What can be done with all tasks of a list, also those of other pages. */
-function All({ status, type, queue, refresh }) {
+function All({ status, chosen, refresh }) {
+  const { type, queue } = chosen;
+  const given = Object.values(chosen).some(Boolean);
   const action = ["running", "queued", "scheduled"].includes(status) ? "cancel" : ["failed", "cancelled"].includes(status) ? "retry" : null;
   if (!action) return null;
-  const words = type || queue ? "all that match" : `all ${status}`;
-  const which = `${words}${type ? `, of type ${shown(type)}` : ""}${queue ? `, of queue ${shown(queue)}` : ""}`;
-  return html`<${Button} onPress=${() => bulk(action, { status, type, queue }, which, refresh)}>${action === "cancel" ? `Cancel ${words}…` : `Run ${words} again…`}<//>`;
+  const words = given ? "all that match" : `all ${status}`;
+  const which = `${words}${narrow(chosen) ? " the filters" : ""}${type ? `, of type ${shown(type)}` : ""}${queue ? `, of queue ${shown(queue)}` : ""}`;
+  return html`<${Button} onPress=${() => bulk(action, { status, ...chosen }, which, refresh)}>${action === "cancel" ? `Cancel ${words}…` : `Run ${words} again…`}<//>`;
 }
 
 export function Tasks() {
-  const { status: wanted = "running", type = "", queue = "" } = route.value.query;
+  const { status: wanted = "running", ...query } = route.value.query;
   const status = STATUSES.includes(wanted) ? wanted : "running";
-  const pages = usePages("tasks", { status, type, queue });
+  const chosen = chosenOf(query);
+  if (status !== "failed") chosen.group = "";
+  const { type, queue } = chosen;
+  const pages = usePages("tasks", { status, ...chosen });
   const { data: stats } = useWatch("counts", (signal) => get("stats", { minutes: 1 }, signal), { topic: "stats" });
   return html`<${Heading}>Tasks<//>
     <nav class="tabs" aria-label="Status"><ul>${STATUSES.map((one) => {
       const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;
-      return html`<li key=${one}><a href=${link("tasks", null, { status: one, type, queue })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
+      return html`<li key=${one}><a href=${link("tasks", null, { status: one, ...chosen, group: "" })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
     })}</ul></nav>
-    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>${pages.data?.tasks.length > 0 && html`<${All} status=${status} type=${type} queue=${queue} refresh=${pages.refresh} />`}</div>
-    <${Card} flush><${List} pages=${pages} status=${status} filtered=${Boolean(type || queue)} /><//>`;
+    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>${pages.data?.tasks.length > 0 && html`<${All} status=${status} chosen=${chosen} refresh=${pages.refresh} />`}</div>
+    <${More} chosen=${chosen} />
+    <${Card} flush><${List} pages=${pages} status=${status} filtered=${Object.values(chosen).some(Boolean)} /><//>`;
 }
