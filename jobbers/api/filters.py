@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from jobbers.api import deps
 from jobbers.api.bulk_views import GROUP
@@ -21,7 +21,8 @@ async def _filter(
     type: deps.TypeFilter = None,
     queue: deps.QueueFilter = None,
     run: Annotated[
-        Annotated[str, AfterValidator(check_id)] | None, Query(description="Only tasks of this run.")
+        Annotated[str, Field(max_length=26), AfterValidator(check_id)] | None,
+        Query(description="Only tasks of this run."),
     ] = None,
     worker: Annotated[
         str | None, Query(max_length=100, description="Only tasks that this worker runs.")

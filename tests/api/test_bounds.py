@@ -104,6 +104,7 @@ async def test_every_list_and_number_of_a_query_has_bounds(api: httpx2.AsyncClie
                         "maxLength",
                         "pattern",
                         "enum",
+                        "format",
                         "$ref",
                     }:
                         unbounded.append(f"{path} {parameter['name']}")

@@ -425,6 +425,7 @@ async def test_items_of_maps_pass_gates_too(store: Store) -> None:
 async def test_in_a_paused_queue_nobody_keeps_a_permit(store: Store) -> None:
     first, second = await two_at_one(store)
     other = Lane("other", 5)
+    await asyncio.sleep(0.002)  # lines go by the ms in which a task was made
     third = await submit(store, gates=ONE, queue="other")
     assert await claimed_ids(store, lanes=(other,)) == []
     await store.control.pause(LANE.queue)

@@ -37,7 +37,7 @@ local function passes_gate(id, key, lane, entry, created)
     local short = admit(id, gate[3], ON_CLAIM, now)
     if short then
       local ms, number = string.match(entry, '^(%d+)-(%d+)$')
-      park(id, key, short, lane, moment(created, ms == created and number or 0), gate[3], now)
+      park(id, key, short, lane, moment(created, ms == created and number or 511), gate[3], now)
       parked, stirred = parked + 1, true
       return false
     end
