@@ -216,7 +216,11 @@ async def test_a_list_is_worked_through_with_the_keyboard(stage: Stage) -> None:
     await stage.go("#/tasks?status=running", "Tasks")
     await expect(page.locator("tbody tr")).to_have_count(3)
     here = page.locator("tr[aria-current]")
-    await page.keyboard.press("k")
+    for _ in range(50):  # rows are there a moment before keys are listened for
+        await page.keyboard.press("k")
+        if await here.count():
+            break
+        await asyncio.sleep(0.1)
     await expect(page.locator("tbody tr").first).to_have_attribute("aria-current", "true")
     for _ in range(5):
         await page.keyboard.press("j")
