@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from jobbers import Fair, Jobbers, Limit, Rate, Status, group
+from jobbers import Breaker, Fair, Jobbers, Limit, Rate, Status, group
 from jobbers.errors import InvalidInput, LimitReached, NotFound, QueueFull
+from jobbers.testing.keyspace import fresh_namespace
 from jobbers.worker import Worker
 from tests.conftest import StartWorker
 
@@ -301,3 +302,22 @@ async def test_a_worker_that_ends_when_nothing_is_left_waits_for_what_is_parked(
     handles = await call.map(range(5))
     await Worker(app, burst=True).run()
     assert {await handle.status() for handle in handles} == {Status.SUCCEEDED}
+
+
+async def test_what_the_code_says_is_written_when_an_app_opens(jobbers_server: str) -> None:
+    app = Jobbers(jobbers_server, namespace=fresh_namespace())
+
+    @app.task(limits=[Limit(3)], rates=[Rate(7, per="minute")], breaker=Breaker())
+    async def work() -> None: ...
+
+    async with app:
+        assert {state.name: state.amount for state in await app.limits.list()} == {
+            "work": 3,
+            "work:minute": 7,
+        }
+        assert [state.name for state in await app.breakers.list()] == ["work"]
+
+        @app.task(limits=[Limit(5)])
+        async def later() -> None: ...
+
+        assert (await app.limits.get("later")).amount == 5
