@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from jobbers.api import deps, once
 from jobbers.api.access_views import (
@@ -21,11 +21,11 @@ from jobbers.api.access_views import (
 )
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 from jobbers.keyring import AUDIT_PAGE
 
-router = APIRouter(tags=["access"], route_class=ApiRoute)
+router = Part(tags=["access"])
 
 KeyName = Annotated[str, Path(description="Name of a key.", max_length=200, examples=["mailer"])]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from jobbers.api import deps
 from jobbers.api.breaker_views import (
@@ -17,11 +17,11 @@ from jobbers.api.breaker_views import (
 )
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 from jobbers.core.limits import MAX_NAME
 
-router = APIRouter(prefix="/breakers", tags=["breakers"], route_class=ApiRoute)
+router = Part(prefix="/breakers", tags=["breakers"])
 
 Name = Annotated[str, Path(description="Name of a breaker.", max_length=MAX_NAME, examples=["send:host"])]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from jobbers.api import deps
 from jobbers.api.bulk_views import DeadGroups
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.reach import check_tasks, missing, theirs
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.routes.tasks import page
 from jobbers.api.schemas import RequeueSelection, Selection
 from jobbers.api.submit import load_edit
@@ -26,9 +26,7 @@ from jobbers.keyring import chosen as chosen_of
 
 AT_ONCE = 50
 
-router = APIRouter(
-    prefix="/dead-letters", tags=["dead letters"], route_class=ApiRoute, responses=documented(422)
-)
+router = Part(prefix="/dead-letters", tags=["dead letters"], responses=documented(422))
 
 
 @router.get("", response_model=TaskPageView, openapi_extra=needs(Scope.READ, by_queue=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
@@ -13,10 +13,10 @@ from jobbers.api.live.hub import Reader, hub_of
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.stream import EventStream
 from jobbers.api.live.topics import KNOWN, Topic, read_topics
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 
-router = APIRouter(tags=["system"], route_class=ApiRoute)
+router = Part(tags=["system"])
 
 LONGEST_ID = 64 * 1024
 """A position of 1,024 shards fits."""

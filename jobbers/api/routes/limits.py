@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.limit_views import LimitDetails, LimitList, LimitRequest, LimitUseView, LimitView
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 from jobbers.core.limits import MAX_NAME
 
-router = APIRouter(prefix="/limits", tags=["limits"], route_class=ApiRoute)
+router = Part(prefix="/limits", tags=["limits"])
 
 Name = Annotated[
     str, Path(description="Name of a limit or a rate.", max_length=MAX_NAME, examples=["send:user_id"])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.metrics_text import render
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 from jobbers.telemetry.exposition import END, OPENMETRICS, TEXT, exposition, wants_openmetrics
 
 MINUTES = 60
 
-router = APIRouter(tags=["system"], route_class=ApiRoute)
+router = Part(tags=["system"])
 
 
 @router.get(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.system_views import (
     Draining,
     Limit,
@@ -24,7 +22,7 @@ from jobbers.api.system_views import (
 from jobbers.core.access import Scope
 from jobbers.errors import NotFound
 
-router = APIRouter(tags=["queues"], route_class=ApiRoute)
+router = Part(tags=["queues"])
 
 
 @router.get(

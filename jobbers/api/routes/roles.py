@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import AfterValidator
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.role_views import RoleList, RoleView, RoleWanted, RoleWritten, UnservedView
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.core.access import Scope
 from jobbers.core.names import check_name
 
-router = APIRouter(prefix="/roles", tags=["roles"], route_class=ApiRoute)
+router = Part(prefix="/roles", tags=["roles"])
 
 
 def _name(value: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
 from jobbers.api.reach import check_graph, check_run
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.run_views import (
     GraphList,
     GraphView,
@@ -26,7 +26,7 @@ from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
 
-router = APIRouter(tags=["runs"], route_class=ApiRoute)
+router = Part(tags=["runs"])
 
 DagName = Annotated[str, Path(description="Name of a graph.", max_length=200, examples=["etl"])]
 

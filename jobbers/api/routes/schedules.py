@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import Caller, needs
 from jobbers.api.errors import documented
 from jobbers.api.reach import check_schedule, check_schedule_named
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.schedule_views import (
     ScheduleChange,
     ScheduleList,
@@ -29,7 +29,7 @@ from jobbers.errors import NotFound
 from jobbers.flow import DagCall
 from jobbers.schedules import MOST_SHOWN_SLOTS, SHOWN_SLOTS
 
-router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ApiRoute)
+router = Part(prefix="/schedules", tags=["schedules"])
 
 Name = Annotated[str, Path(description="Name of a schedule.", max_length=200, examples=["nightly"])]
 

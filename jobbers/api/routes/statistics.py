@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.statistics_views import (
     AdviceList,
     AdviceView,
@@ -21,7 +21,7 @@ from jobbers.api.statistics_views import (
 from jobbers.core.access import Scope
 from jobbers.store.statistics import KEPT_MINUTES
 
-router = APIRouter(tags=["system"], route_class=ApiRoute)
+router = Part(tags=["system"])
 
 Minutes = Annotated[int, Query(ge=1, le=KEPT_MINUTES, description="How many minutes to look back.")]
 TargetWait = Annotated[

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.strike_views import StrikeList, StrikeRequest, StrikeView
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.strike import Strike, check_parameters
 
-router = APIRouter(prefix="/strikes", tags=["strikes"], route_class=ApiRoute, responses=documented(422))
+router = Part(prefix="/strikes", tags=["strikes"], responses=documented(422))
 
 
 @router.get("", response_model=StrikeList, openapi_extra=needs(Scope.READ))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 import jobbers
 from jobbers.api import deps
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.system_views import (
     Health,
     SettingsView,
@@ -27,7 +27,7 @@ from jobbers.settings import displayed
 READY_SECONDS = 1.0
 LONGEST_STATS = 180
 
-router = APIRouter(tags=["system"], route_class=ApiRoute)
+router = Part(tags=["system"])
 
 
 @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
@@ -15,7 +15,7 @@ from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
 from jobbers.api.filters import TheFilter
 from jobbers.api.reach import check_tasks, missing
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.schemas import Batch, Cancellation, Edit, Submission
 from jobbers.api.submit import load_edit, prepare, prepare_again, prepare_all, submit_all
 from jobbers.api.task_views import (
@@ -47,7 +47,7 @@ LONGEST_WAIT = 60.0
 LARGE = 256 * 1024
 """Results of more bytes than this are turned into JSON in a thread."""
 
-router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute, responses=documented(422))
+router = Part(prefix="/tasks", tags=["tasks"], responses=documented(422))
 
 
 @router.post(

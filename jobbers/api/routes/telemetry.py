@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.task_views import View
 from jobbers.core.access import Scope
 
-router = APIRouter(prefix="/telemetry", tags=["system"], route_class=ApiRoute)
+router = Part(prefix="/telemetry", tags=["system"])
 
 
 class TelemetryView(View):

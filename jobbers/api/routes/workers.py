@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.route import ApiRoute
+from jobbers.api.route import Part
 from jobbers.api.worker_views import WorkerDetails, WorkerList, WorkerTold, WorkerView
 from jobbers.core.access import Scope
 
-router = APIRouter(prefix="/workers", tags=["workers"], route_class=ApiRoute)
+router = Part(prefix="/workers", tags=["workers"])
 
 WorkerId = Annotated[
     str,
