@@ -150,7 +150,7 @@ async def dead_groups(inspector: Inspector, *, type: str | None = None, queue: s
 
 def _count(groups: dict[str, Group], record: TaskRecord) -> None:
     found = fingerprint_of(record)
-    said = record.errors[-1].message if record.errors else record.reason or ""
+    said = record.error.message if record.error else record.reason or ""
     group = groups.setdefault(found.key, Group(found, record.id, said))
     group.count += 1
     group.types[record.type] += 1

@@ -65,7 +65,7 @@ class TaskHandle(Generic[R]):
         if outcome.status is Status.SKIPPED:
             raise TaskSkipped(f"task {self.id} was skipped: {outcome.reason}")
         record = await client.record(self.id)
-        last = record.errors[-1] if record.errors else None
+        last = record.error
         detail = f": {last.type}: {last.message}" if last else ""
         raise TaskFailed(
             f"task {self.id} ({record.type}) failed: {outcome.reason}{detail}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api.values import to_json_list, to_json_object
 from jobbers.core.status import Status
-from jobbers.core.task import AttemptError, TaskRecord
+from jobbers.core.task import TaskRecord
 from jobbers.core.trace_context import TRACEPARENT
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
@@ -110,7 +109,7 @@ class TaskSummary(View):
     @classmethod
     def of(cls, record: TaskRecord) -> TaskSummary:
         """The summary of a record."""
-        return cls.model_validate(_fields(record))
+        return cls.model_validate(record)
 
 
 class TaskView(TaskSummary):
@@ -126,7 +125,7 @@ class TaskView(TaskSummary):
     def of(cls, record: TaskRecord, trace_url: str = "") -> TaskView:
         """The view of a record; ``trace_url`` is the setting."""
         return cls.model_validate(
-            _fields(record)
+            {name: getattr(record, name) for name in TaskSummary.model_fields}
             | {
                 "args": to_json_list(record.arguments),
                 "kwargs": to_json_object(record.keywords),
@@ -141,14 +140,6 @@ def _trace_url(record: TaskRecord, template: str) -> str | None:
     """The address of a task's trace, if it has one and the setting says where traces are shown."""
     found = _TRACE.match(str(record.headers.get(TRACEPARENT, "")))
     return template.replace("{trace_id}", found[1]) if template and found else None
-
-
-_SHARED = [field.name for field in dataclasses.fields(TaskRecord) if field.name in TaskSummary.model_fields]
-
-
-def _fields(record: TaskRecord) -> dict[str, Any]:
-    errors: list[AttemptError] = list(record.errors)
-    return {name: getattr(record, name) for name in _SHARED} | {"error": errors[-1] if errors else None}
 
 
 class TaskPageView(View):

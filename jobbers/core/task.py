@@ -164,3 +164,8 @@ class TaskRecord:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[AttemptError] = ()
+
+    @property
+    def error(self) -> AttemptError | None:
+        """The last error."""
+        return self.errors[-1] if self.errors else None

@@ -164,7 +164,7 @@ def _due(facts: Facts) -> Reason:
     else:
         what, then = f"it is due in {span(left)}", "" if record.due is None else f", at {at(record.due)}"
     if record.reason and _RETRY.match(record.reason):
-        error = record.errors[-1] if record.errors else None
+        error = record.error
         said = "" if error is None else f" with {_first_line(f'{error.type}: {error.message}')}"
         known |= {"attempt": record.attempt, "error": error and _first_line(f"{error.type}: {error.message}")}
         return Reason("retry", f"{record.reason}{said}; {what} again{then}", known)

@@ -19,6 +19,9 @@ from jobbers.store.queues import read_rules
 from jobbers.store.record import read_lane, read_record, read_status
 from jobbers.store.wire import ReplyError
 
+_BEGUN = frozenset({b"attempt", b"crashes", b"finished", b"gated"})
+"""Who has none of these fields has never run, so it has neither errors nor a lease."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -87,23 +90,47 @@ class InspectStore:
     async def records(self, ids: Sequence[str], *, brief: bool = False) -> list[TaskRecord | None]:
         """Everything known of tasks; ``None`` where there is no such task. For lists, ``brief`` leaves out arguments of
         more than 64 bytes and all errors but the last."""
+        if brief:
+            return await self._brief_records(ids)
         commands: list[tuple[Any, ...]] = [("TIME",)]
         for task_id in ids:
             keys = self._keys(task_id)
             commands += [
                 ("HGETALL", keys.task(task_id)),
-                ("STRLEN" if brief else "GET", keys.args(task_id)),
-                ("LRANGE", keys.errors(task_id), -1 if brief else 0, -1),
+                ("GET", keys.args(task_id)),
+                ("LRANGE", keys.errors(task_id), 0, -1),
                 ("ZSCORE", keys.leases, task_id),
             ]
-        (seconds, micros), *replies = await self._gateway.commands(commands)
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now, replies = _timed(await self._gateway.commands(commands))
         return [
-            read_record(
-                task_id, now, *(None if isinstance(part, ReplyError | int) else part for part in parts)
-            )
+            read_record(task_id, now, *map(_readable, parts))
             for task_id, parts in zip(ids, _in_groups(replies, 4), strict=True)
         ]
+
+    async def _brief_records(self, ids: Sequence[str]) -> list[TaskRecord | None]:
+        """Errors and leases are asked for only of those that can have them, for most of a long list have none."""
+        wanted = [("HGETALL", self._keys(task_id).task(task_id)) for task_id in ids]
+        now, replies = _timed(await self._gateway.commands([("TIME",), *wanted]))
+        records = [
+            read_record(task_id, now, _readable(pairs), None, None, None)
+            for task_id, pairs in zip(ids, replies, strict=True)
+        ]
+        begun = [
+            index
+            for index, pairs in enumerate(replies)
+            if records[index] is not None and not _BEGUN.isdisjoint(pairs[::2])
+        ]
+        if not begun:
+            return records
+        more: list[tuple[Any, ...]] = []
+        for index in begun:
+            keys = self._keys(ids[index])
+            more += [("LRANGE", keys.errors(ids[index]), -1, -1), ("ZSCORE", keys.leases, ids[index])]
+        for index, parts in zip(begun, _in_groups(await self._gateway.commands(more), 2), strict=True):
+            records[index] = read_record(
+                ids[index], now, _readable(replies[index]), None, *map(_readable, parts)
+            )
+        return records
 
     async def outcomes(self, ids: Sequence[str]) -> list[Outcome | None]:
         """Statuses and results of tasks; ``None`` where there is no such task."""
@@ -350,6 +377,17 @@ def _sums(replies: Sequence[Any]) -> Counter[str]:
             if number.isdigit():
                 sums[field.decode(errors="replace")] += int(number)
     return sums
+
+
+def _timed(replies: Sequence[Any]) -> tuple[int, Sequence[Any]]:
+    """The server's clock in ms, for which the first command asked, and the other replies."""
+    (seconds, micros), *others = replies
+    return int(seconds) * 1000 + int(micros) // 1000, others
+
+
+def _readable(part: Any) -> Any:
+    """What a command answered; ``None`` if that was an error, as of a key that holds something else."""
+    return None if isinstance(part, ReplyError) else part
 
 
 def _in_groups(replies: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -14,6 +14,8 @@ from jobbers.core.payload import Envelope, Undecodable, unpack_envelope
 from jobbers.core.status import Status
 from jobbers.core.task import AttemptError, TaskRecord
 
+_STATUSES = {status.value.encode(): status for status in Status}
+
 
 def read_record(
     task_id: str,
@@ -26,52 +28,44 @@ def read_record(
     """The record of a task, or ``None`` if there is none. Parts that cannot be read are left out, never fatal."""
     if not pairs:
         return None
-    fields = {
-        name.decode(errors="replace"): value for name, value in zip(pairs[::2], pairs[1::2], strict=True)
-    }
-    words = {
-        name: value.decode(errors="replace")
-        for name, value in fields.items()
-        if name not in ("env", "result")
-    }
-    try:
-        status = Status(words.get("status", ""))
-        lane = parse_lane(words.get("lane", ""))
-    except ValueError:
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    status = _STATUSES.get(fields.get(b"status", b""))
+    lane = read_lane(fields.get(b"lane", b""))
+    if status is None or lane is None:
         return None
-    envelope = _envelope(long_envelope or fields.get("env", b""))
-    running = status is Status.RUNNING
+    envelope = _envelope(long_envelope or fields.get(b"env", b""))
+    owner, unique = fields.get(b"owner"), fields.get(b"unique")
     return TaskRecord(
         id=task_id,
-        type=words.get("type", ""),
+        type=_text(fields.get(b"type")) or "",
         status=status,
         queue=lane.queue,
         priority=lane.priority,
-        created=_time(words.get("created")) or datetime.fromtimestamp(0, UTC),
-        attempt=_whole(words.get("attempt")) or 0,
-        crashes=_whole(words.get("crashes")) or 0,
-        snoozes=_whole(words.get("snoozes")) or 0,
-        reason=words.get("reason"),
-        due=_time(words.get("due")) if status is Status.SCHEDULED else None,
-        deadline=_time(words.get("deadline")),
-        started=_time(words.get("started")),
-        finished=_time(words.get("finished")),
-        worker=words["owner"].rpartition("/")[0] if "owner" in words else None,
-        step=words.get("step") or None,
-        progress=_fraction(words.get("progress")),
-        heartbeat=_time(words.get("beat")),
+        created=_time(fields.get(b"created")) or datetime.fromtimestamp(0, UTC),
+        attempt=_whole(fields.get(b"attempt")) or 0,
+        crashes=_whole(fields.get(b"crashes")) or 0,
+        snoozes=_whole(fields.get(b"snoozes")) or 0,
+        reason=_text(fields.get(b"reason")),
+        due=_time(fields.get(b"due")) if status is Status.SCHEDULED else None,
+        deadline=_time(fields.get(b"deadline")),
+        started=_time(fields.get(b"started")),
+        finished=_time(fields.get(b"finished")),
+        worker=None if owner is None else owner.decode(errors="replace").rpartition("/")[0],
+        step=_text(fields.get(b"step")) or None,
+        progress=_fraction(fields.get(b"progress")),
+        heartbeat=_time(fields.get(b"beat")),
         liveness=liveness(
             now,
             lease_end=_score(lease_end),
-            beat_due=_whole(words.get("beat_due")),
-            slow_at=_whole(words.get("slow_at")),
+            beat_due=_whole(fields.get(b"beat_due")),
+            slow_at=_whole(fields.get(b"slow_at")),
         )
-        if running
+        if status is Status.RUNNING
         else None,
-        unique_key=words["unique"][2:] if "unique" in words else None,
-        run=words.get("run") or None,
-        node=words.get("node") or None,
-        held=bool(words.get("held")),
+        unique_key=None if unique is None else unique.decode(errors="replace")[2:],
+        run=_text(fields.get(b"run")) or None,
+        node=_text(fields.get(b"node")) or None,
+        held=bool(fields.get(b"held")),
         arguments=envelope.args,
         keywords=envelope.kwargs,
         headers=envelope.headers,
@@ -89,10 +83,7 @@ def read_lane(name: bytes) -> Lane | None:
 
 def read_status(word: bytes | None) -> Status | None:
     """The status that a record's field says; ``None`` if it says none."""
-    try:
-        return Status(word.decode()) if word else None
-    except ValueError:
-        return None
+    return _STATUSES.get(word or b"")
 
 
 def pack_report(error: AttemptError) -> bytes:
@@ -135,7 +126,11 @@ def _envelope(data: bytes) -> Envelope:
         return Envelope([], {}, {})
 
 
-def _whole(text: str | None) -> int | None:
+def _text(word: bytes | None) -> str | None:
+    return None if word is None else word.decode(errors="replace")
+
+
+def _whole(text: bytes | None) -> int | None:
     try:
         return int(text) if text else None
     except ValueError:
@@ -148,7 +143,7 @@ def _score(text: bytes | None) -> int | None:
     return int(number) if text and math.isfinite(number) else None
 
 
-def _fraction(text: str | None) -> float | None:
+def _fraction(text: bytes | None) -> float | None:
     try:
         number = float(text) if text else math.nan
     except ValueError:
@@ -156,7 +151,7 @@ def _fraction(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: bytes | None) -> datetime | None:
     number = _whole(text)
     try:
         return None if number is None else datetime.fromtimestamp(number / 1000, UTC)

@@ -103,7 +103,7 @@ class Resolver:
             raise NotFound(f"how task {task_id} failed is gone: its record has expired")
         if record.status not in (Status.FAILED, Status.CANCELLED):
             return None
-        last = record.errors[-1] if record.errors else None
+        last = record.error
         return {
             "reason": record.reason or record.status,
             "type": last.type if last else "",

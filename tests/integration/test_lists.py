@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from jobbers import Jobbers, Status, TaskType
 from jobbers.core.lanes import claim_orders
+from jobbers.core.task import AttemptError
 from jobbers.errors import InvalidInput
 from jobbers.inspector import Inspector
+from jobbers.store.record import pack_report
 from jobbers.store.store import Store
 from jobbers.store.tasks import Failure
 
@@ -33,10 +37,12 @@ async def all_pages(inspector: Inspector, status: Status, limit: int) -> list[st
             return ids
 
 
-async def bury(store: Store, count: int) -> None:
+async def bury(store: Store, count: int, report: bytes = b"") -> None:
     for shard in range(len(store.shards)):
         claimed = await store.tasks.claim(shard, "w/1", ORDER, count, 10_000, 1000)
-        await store.tasks.fail(shard, [Failure(task.id, task.owner, 60_000, "why", b"") for task in claimed])
+        await store.tasks.fail(
+            shard, [Failure(task.id, task.owner, 60_000, "why", report) for task in claimed]
+        )
 
 
 @pytest.mark.parametrize("limit", [1, 3, 50])
@@ -118,3 +124,23 @@ async def test_a_page_leaves_long_arguments_out(app: Jobbers) -> None:
     (listed,) = (await inspector.tasks(Status.QUEUED)).tasks
     assert list(listed.arguments) == []
     assert list((await inspector.task(handle.id)).arguments) == ["x" * 1000]
+
+
+async def test_a_page_tells_the_last_error_in_every_life(
+    app: Jobbers, store: Store, noop: TaskType[[], None]
+) -> None:
+    """Also of a task that waits again: its attempts start over, and its errors stay."""
+    now = datetime.now(UTC)
+    handle = await noop.submit()
+    inspector = await app.inspector()
+
+    async def listed(status: Status) -> list[str | None]:
+        page = await inspector.tasks(status)
+        return [it.error.message if it.error else None for it in page.tasks if it.id == handle.id]
+
+    assert await listed(Status.QUEUED) == [None]
+    for message in ("first", "last"):
+        await bury(store, 1, pack_report(AttemptError(1, "ValueError", message, "", "w", now, now)))
+        assert await listed(Status.FAILED) == [message]
+        await inspector.requeue(handle.id)
+        assert await listed(Status.QUEUED) == [message]

@@ -83,7 +83,7 @@ async def list_dead(
 
 def _cause(task: TaskRecord) -> str:
     """Why it failed: the last error, if it was one that ended it."""
-    last = task.errors[-1] if task.errors else None
+    last = task.error
     text = f"{last.type}: {last.message}" if last and last.attempt == task.attempt else task.reason or ""
     return text.partition("\n")[0][:CAUSE_LENGTH]
 
