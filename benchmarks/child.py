@@ -102,7 +102,7 @@ class Child:
         try:
             parsed: dict[str, Any] = json.loads(output.splitlines()[-1])
         except (IndexError, json.JSONDecodeError):
-            raise self.failure("printed no JSON") from None
+            raise self.failure(f"printed no JSON: {output[-200:]!r}") from None
         return parsed
 
     def check_alive(self) -> None:

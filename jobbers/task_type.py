@@ -240,6 +240,11 @@ class TaskType(Generic[P, R]):
         place of what the type says; ``deadline`` is how long it may wait for its start, from its submission on; ``id`` is a
         ULID made by :func:`new_id`; ``headers`` are text that travels along. Raises :class:`InvalidInput` and its kinds.
         """
+        if all(
+            it is None
+            for it in (delay, at, priority, queue, unique, debounce, throttle, deadline, id, headers or None)
+        ):
+            return self._submitter
         placement = self._defaults.placement
         if delay is not None and at is not None:
             raise InvalidInput("give a delay or a time (at), not both")

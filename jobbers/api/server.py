@@ -110,6 +110,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 api,
                 lifespan="on",
+                access_log=logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
                 ws="none",
                 log_config=None,
                 server_header=False,

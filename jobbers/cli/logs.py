@@ -22,8 +22,8 @@ LogLevel = Annotated[Level, typer.Option("--log-level", help="How much to log.")
 
 
 def set_up_logging(level: Level) -> None:
-    """Log to stderr, one line a record, with the task that it was written in. What uvicorn tells of its own life is left
-    out unless all is asked for. Raises :class:`ConfigError`."""
+    """Log to stderr, one line a record, with the task that it was written in. What uvicorn tells of its own life and of
+    each request is left out unless all is asked for. Raises :class:`ConfigError`."""
     from jobbers.cli.log_formats import JsonFormatter, TaskIds, TextFormatter
     from jobbers.settings import load_settings
 
@@ -32,4 +32,5 @@ def set_up_logging(level: Level) -> None:
     handler.addFilter(TaskIds())
     logging.basicConfig(level=level.value.upper(), handlers=[handler])
     if level is not Level.DEBUG:
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        for name in ("uvicorn.error", "uvicorn.access"):
+            logging.getLogger(name).setLevel(logging.WARNING)

@@ -155,6 +155,17 @@ def test_api(run: Start, desk, shop: Path) -> None:
     assert api.end(signal.SIGTERM) == 0
 
 
+def test_requests_are_logged_where_all_is_asked_for(run: Start, shop: Path) -> None:
+    said = []
+    for more in (["--log-level=debug"], []):
+        api = run("api", "--port=0", *more)
+        url = api.read_until(r"serving (http://127\.0\.0\.1:\d+)")[1]
+        assert get(f"{url}/api/v1/health")
+        assert api.end(signal.SIGTERM) == 0
+        said.append(api.log.read_text())
+    assert ["/api/v1/health" in text for text in said] == [True, False]
+
+
 def test_api_beyond_this_machine(process, shop: Path) -> None:
     answer = process("api", "--host=0.0.0.0", "--port=0")
     assert answer.code == 2

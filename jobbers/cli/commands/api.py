@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,12 @@ def api(
 async def _serve(app: Jobbers, host: str, port: int, insecure: bool, http3: Certificate | None) -> None:
     from jobbers.api.server import serve
 
-    serving = asyncio.ensure_future(
-        serve(app, host, port, insecure=insecure, http3=http3, ready=lambda url: say(f"serving {url}"))
-    )
+    def ready(url: str) -> None:
+        gc.collect()
+        gc.freeze()  # what is there now stays; to look through it again and again would hold up requests
+        say(f"serving {url}")
+
+    serving = asyncio.ensure_future(serve(app, host, port, insecure=insecure, http3=http3, ready=ready))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     with contextlib.suppress(asyncio.CancelledError):
