@@ -24,6 +24,7 @@ from starlette.types import Scope
 from jobbers.api import etags, once
 from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
+from jobbers.api.packing import packed
 from jobbers.core.payload import MAX_DEPTH, check_shape
 from jobbers.errors import JobbersError, PayloadTooLarge
 
@@ -105,6 +106,7 @@ class ApiRoute(APIRoute):
             response = await handle(JsonRequest(request.scope, request.receive))
             if self.tagged:
                 response = etags.conditional(request, response)
+            response = await packed(request, response)
             known, status = response, response.status_code
         except once.Repeated as repeated:
             response, status = repeated.response, None  # nothing was done now

@@ -316,7 +316,7 @@ async def test_who_takes_nothing_is_let_go(app: Jobbers, monkeypatch: pytest.Mon
             await asyncio.Event().wait()  # its connection is full
 
     async with asyncio.timeout(PATIENCE):
-        await stream({"type": "http"}, receive, send)
+        await stream({"type": "http", "headers": []}, receive, send)
     assert sent == ["http.response.start", "http.response.body"]
     assert (hub.watched, len(hub.listeners)) == (0, 0)
 
@@ -361,7 +361,7 @@ async def test_at_most_four_writes_a_second_and_the_newest_wins(monkeypatch: pyt
 
     begun = time.monotonic()
     asyncio.get_running_loop().call_later(2, stop.set)
-    await stream({"type": "http"}, receive, send)
+    await stream({"type": "http", "headers": []}, receive, send)
     assert 2 <= len(written) <= 4 * (time.monotonic() - begun) + 1
     numbers = [json.loads(body.split(b"data: ")[1])["data"]["number"] for body in written]
     assert all(body.count(b"data: ") == 1 for body in written)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +14,7 @@ from jobbers.api.live.hub import Hub, MakeReader
 from jobbers.api.live.readers import EndedReader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Listener
+from jobbers.api.packing import ENCODING, PackedStream, Piece, takes_gzip
 
 HEARTBEAT = 15.0
 """After so many seconds of silence a comment says that the stream still is there."""
@@ -21,6 +23,8 @@ PACE = 0.25
 PATIENCE = 20.0
 """A listener that takes nothing for so many seconds is let go."""
 RETRY_MS = 2_000
+_RETRY = Piece(f"retry: {RETRY_MS}\n\n".encode())
+_STILL_HERE = Piece(b": still here\n\n")
 
 
 class EventStream(Response):
@@ -31,16 +35,20 @@ class EventStream(Response):
     def __init__(
         self, hub: Hub, make: MakeReader, topics: list[Topic], after: str, stopping: asyncio.Event
     ) -> None:
-        super().__init__(headers={"X-Accel-Buffering": "no"})
+        super().__init__(headers={"X-Accel-Buffering": "no", "Vary": "Accept-Encoding"})
         del self.headers["content-length"]
         self._hub = hub
         self._make = make
         self._listener = Listener(topics)
         self._after = after
         self._stopping = stopping
+        self._packed: PackedStream | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - part of ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI. Ends when the listener hangs up or is too slow, and when the server stops."""
+        if takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
+            self._packed = PackedStream()
+            self.headers["Content-Encoding"] = ENCODING
         self._hub.join(self._listener, self._make)
         work = [
             asyncio.ensure_future(self._write(send)),
@@ -57,39 +65,44 @@ class EventStream(Response):
         if work[0] in done and (error := work[0].exception()) is not None:
             raise error
         if work[2] in done and work[0] not in done:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send(self._last())
+
+    def _last(self) -> dict[str, Any]:
+        body = self._packed.end() if self._packed else b""
+        return {"type": "http.response.body", "body": body, "more_body": False}
 
     async def _write(self, send: Send) -> None:
         await _within(
             PATIENCE, send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         )
-        async for chunk in self._chunks():
+        async for pieces in self._chunks():
+            chunk = self._packed.add(pieces) if self._packed else b"".join(piece.plain for piece in pieces)
             message = {"type": "http.response.body", "body": chunk, "more_body": True}
             if not await _within(PATIENCE, send, message):
                 return
-        await _within(PATIENCE, send, {"type": "http.response.body", "body": b"", "more_body": False})
+        await _within(PATIENCE, send, self._last())
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        yield f"retry: {RETRY_MS}\n\n".encode()
+    async def _chunks(self) -> AsyncIterator[Sequence[Piece]]:
+        yield (_RETRY,)
         replayed = await self._replayed()
         if replayed:
             yield replayed
         while not self._listener.lost:
             updates = await self._listener.take(HEARTBEAT)
-            yield b"".join(update.encoded for update in updates) or b": still here\n\n"
+            yield [update.encoded for update in updates] or (_STILL_HERE,)
             await asyncio.sleep(PACE)
 
-    async def _replayed(self) -> bytes:
+    async def _replayed(self) -> Sequence[Piece]:
         """What ended since the event that the listener had last."""
         topics = [topic for topic in self._listener.topics if topic.kind == "ended"]
         reader = self._hub.reader(topics[0]) if topics and self._after else None
         if not isinstance(reader, EndedReader):
-            return b""
+            return ()
         until = reader.position
         if until is None:
             until = await asyncio.shield(reader.began)
         updates = await reader.replay(self._after, until, topics)
-        return b"".join(update.encoded for update in updates)
+        return [update.encoded for update in updates]
 
 
 async def _within(seconds: float, send: Send, message: Mapping[str, Any]) -> bool:

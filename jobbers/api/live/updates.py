@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from jobbers.api.live.topics import Topic
+from jobbers.api.packing import Piece
 
 MAX_WAITING = 10_000
 """So many ended tasks may wait for one listener; beyond that it is let go, and may come back with its last event id."""
@@ -41,7 +42,7 @@ class Update:
         return Update(self.topic, self.event, self.data, {**older.parts, **self.parts}, older.whole)
 
     @cached_property
-    def encoded(self) -> bytes:
+    def encoded(self) -> Piece:
         """As it goes over the wire: made once, for all who listen."""
         data = dict(self.data)
         if self.parts is not None:
@@ -50,7 +51,7 @@ class Update:
             data["tasks"] = self.log
         head = f"id: {self.position}\n" if self.position else ""
         body = to_json({"topic": self.topic.text, "data": data})  # JSON has no line ends of its own
-        return f"{head}event: {self.event}\ndata: ".encode() + body + b"\n\n"
+        return Piece(f"{head}event: {self.event}\ndata: ".encode() + body + b"\n\n")
 
 
 @dataclass(eq=False)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from jobbers.api.packing import ENCODING, takes_gzip
+
 PREFIX = "/admin"
 ROOT = Path(__file__).parent.parent / "page"
 _TYPES = {
@@ -24,18 +26,22 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+"""What every file comes with."""
+DOCUMENT_HEADERS = HEADERS | {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
 }
-"""What every file comes with. Nothing inline runs, nothing comes from elsewhere, and a browser that knows trusted types
-refuses to make markup out of text at all."""
+"""What comes with all that a browser can show by itself; of scripts and styles it heeds none of these. Nothing inline runs,
+nothing comes from elsewhere, and a browser that knows trusted types refuses to make markup out of text at all."""
+_PARTS = (".js", ".css")
 
 router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
@@ -50,7 +56,7 @@ class _File(NamedTuple):
 @router.get("")
 async def to_the_page() -> Response:
     """Lead to the address with the slash, without which relative addresses would lead astray."""
-    return Response(status_code=307, headers={"Location": f"{PREFIX.removeprefix('/')}/", **HEADERS})
+    return Response(status_code=307, headers={"Location": f"{PREFIX.removeprefix('/')}/", **DOCUMENT_HEADERS})
 
 
 @router.get("/{name:path}")
@@ -59,18 +65,14 @@ async def file(request: Request, name: str) -> Response:
     found = _files().get(name or "index.html")
     if found is None:
         raise HTTPException(404)
-    headers = {**HEADERS, "ETag": found.tag, "Vary": "Accept-Encoding"}
+    headers = HEADERS if name.endswith(_PARTS) else DOCUMENT_HEADERS
+    headers = {**headers, "ETag": found.tag, "Vary": "Accept-Encoding"}
     if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    if _takes_gzip(request.headers.get("accept-encoding", "")):
-        headers["Content-Encoding"] = "gzip"
+    if takes_gzip(request.headers.get("accept-encoding", "")):
+        headers["Content-Encoding"] = ENCODING
         return Response(found.packed, media_type=found.media_type, headers=headers)
     return Response(found.body, media_type=found.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    words = [part.partition(";") for part in accepted.lower().split(",")]
-    return any(name.strip() == "gzip" and rest.strip() not in ("q=0", "q=0.0") for name, _, rest in words)
 
 
 @cache

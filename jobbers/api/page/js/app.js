@@ -6,13 +6,8 @@ import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Lazy } from "./lazy.js";
 import { Login, Logout, me } from "./login.js";
-import { DeadLetters } from "./dead.js";
-import { Tasks } from "./tasks.js";
 import { Overview } from "./overview.js";
 import { Queues } from "./queues.js";
-import { Task } from "./task.js";
-import { TaskTypes } from "./types.js";
-import { Workers } from "./workers.js";
 import { moment } from "./text.js";
 
 // Where to go, by path and title; some only for those who have a scope. A group of pages on one subject shares an entry.
@@ -39,13 +34,13 @@ function view({ page, name }) {
   switch (page) {
     case "": return html`<${Overview} />`;
     case "queues": return html`<${Queues} name=${name} />`;
-    case "tasks": return name === null ? html`<${Tasks} />` : html`<${Task} key=${name} id=${name} />`;
-    case "dead": return html`<${DeadLetters} />`;
+    case "tasks": return name === null ? html`<${Lazy} title="Tasks" view="Tasks" load=${() => import("./tasks.js")} />` : html`<${Lazy} key=${name} title="Task" view="Task" load=${() => import("./task.js")} id=${name} />`;
+    case "dead": return html`<${Lazy} title="Dead letters" view="DeadLetters" load=${() => import("./dead.js")} />`;
     case "runs": return name === null ? html`<${Lazy} title="Runs" view="Runs" load=${loadRuns} />` : html`<${Lazy} key=${name} title="Run" view="Run" load=${loadRuns} id=${name} />`;
     case "dags": return html`<${Lazy} title="DAGs" view="Dags" load=${() => import("./dags.js")} name=${name} />`;
     case "schedules": return html`<${Lazy} title="Schedules" view="Schedules" load=${() => import("./schedules.js")} name=${name} />`;
-    case "types": return html`<${TaskTypes} name=${name} />`;
-    case "workers": return html`<${Workers} name=${name} />`;
+    case "types": return html`<${Lazy} title="Task types" view="TaskTypes" load=${() => import("./types.js")} name=${name} />`;
+    case "workers": return html`<${Lazy} title=${name === null ? "Workers" : "Worker"} view="Workers" load=${() => import("./worker_pages.js")} name=${name} />`;
     case "roles": return html`<${Lazy} title="Roles" view="Roles" load=${() => import("./roles.js")} />`;
     case "limits": return html`<${Lazy} title=${name === null ? "Limits" : "Limit"} view="Limits" load=${() => import("./limits.js")} name=${name} />`;
     case "audit": return html`<${Lazy} title="Audit" view="Audit" load=${() => import("./audit.js")} />`;

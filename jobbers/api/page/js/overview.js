@@ -4,7 +4,7 @@ import { html, useRef } from "../vendor/vendor.js";
 import { forecast, useAdvice, utilisation } from "./advice.js";
 import { get } from "./api.js";
 import { Chart, Legend, banded, sum } from "./chart.js";
-import { Pace } from "./pace.js";
+import { Pace, usePace } from "./pace.js";
 import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
 import { Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
@@ -64,6 +64,7 @@ export function Overview() {
   const queues = useWatch("queues", (signal) => get("queues", {}, signal), { topic: "queues" });
   const workers = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
   const advice = useAdvice();
+  const last = usePace();
   if (!data) return html`<${Heading}>Overview<//><${Waiting} error=${error} />`;
   const minutes = data.minutes.map((one) => ({ ...one, bands: banded(one.outcomes) }));
   const done = sum(minutes, "succeeded");
@@ -87,9 +88,9 @@ export function Overview() {
     <//>
     <div class="columns">
       <${Card} title="Queues" flush>${queues.data ? html`<${QueueTable} queues=${queues.data.queues} refresh=${queues.refresh} advice=${advice} brief />` : html`<${Waiting} error=${queues.error} />`}<//>
-      <${Card} title="Workers" flush>${workers.data ? html`<${WorkerTable} workers=${workers.data.workers} brief />` : html`<${Waiting} error=${workers.error} />`}<//>
+      <${Card} title="Workers" flush>${workers.data ? html`<${WorkerTable} workers=${workers.data.workers} />` : html`<${Waiting} error=${workers.error} />`}<//>
     </div>
-    <${Pace} />
+    <${Pace} data=${last.data} error=${last.error} />
     <${Card} title="Task types" note="last hour" flush>${counted.data ? html`<${Types} types=${counted.data.types} />` : html`<${Waiting} error=${counted.error} />`}<//>
   `;
 }

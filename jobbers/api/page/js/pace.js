@@ -39,8 +39,10 @@ function Row({ one, most }) {
     <span class="pace-note tabular">${duration(one.wait)} + ${duration(one.ran)}</span></li>`;
 }
 
-export function Pace() {
-  const { data, error } = useWatch("pace", (signal) => get("tasks", { status: "succeeded", limit: LIMIT }, signal), { topic: "tasks:succeeded" });
+/** The tasks that succeeded last. */
+export const usePace = () => useWatch("pace", (signal) => get("tasks", { status: "succeeded", limit: LIMIT }, signal), { topic: "tasks:succeeded" });
+
+export function Pace({ data, error }) {
   const found = paces(data?.tasks ?? []);
   const most = Math.max(0.001, ...found.map((one) => one.wait + one.ran));
   const legend = html`<ul class="legend"><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="wait" y="2" width="16" height="6" /></svg>ready, waits</li><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="ran" width="16" height="10" rx="2" /></svg>runs</li></ul>`;
