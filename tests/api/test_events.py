@@ -19,6 +19,7 @@ from jobbers.api.live import stream as streams
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.topics import Topic, read_topics
 from jobbers.api.live.updates import Listener, Update
+from jobbers.core.status import Status
 from tests.api.support import Desk, error_of
 from tests.api.test_server import serving, serving_task
 
@@ -94,6 +95,26 @@ async def test_topics_are_told_whole_and_then_when_they_change(app: Jobbers, des
         await submit(api, "keep")
         event = await until(events, lambda it: it.kind == "stats" and it.data["counts"]["queued"] == 2)
         await until(events, lambda it: it.kind == "queues" and len(it.data["queues"]) == 2)
+
+
+async def test_lists_are_told_for_all_their_filters(app: Jobbers, desk: Desk) -> None:
+    first, other = [await app.dags["sums"].submit(start=number) for number in (1, 2)]
+    queued = (await (await app.inspector()).tasks(Status.QUEUED)).tasks
+    nodes = {run.id: {task.id for task in queued if task.run == run.id} for run in (first, other)}
+    topics = {
+        f"tasks:queued?run={first.id.lower()}": nodes[first.id],
+        f"tasks:queued?run={other.id}&type=add&since=2020-01-31T12:00:00.000Z": nodes[other.id],
+        "tasks:queued?until=2020-01-31T12:00:00%2B01:00": set(),
+        "tasks:queued?worker=nobody": set(),
+        "tasks:failed?group=0123456789abcdef": set(),
+    }
+    told: dict[str, list[str]] = {}
+    async with serving(app) as api, listening(api, *topics) as events:
+        while told.keys() != topics.keys():
+            event = await until(events, lambda _: True)
+            told[event.topic] = [task["id"] for task in event.data["tasks"]]
+    assert all(nodes.values())
+    assert {topic: set(ids) for topic, ids in told.items()} == topics
 
 
 async def test_every_page_has_its_topic(app: Jobbers, desk: Desk) -> None:
@@ -195,7 +216,9 @@ async def test_what_is_not_there_is_said_once(app: Jobbers) -> None:
     "topic",
     ["", "nothing", "tasks", "tasks:asleep", "tasks:queued?colour=red", "tasks:queued?limit=501", "task:x", "stats?a",
      "tasks:queued?limit=x", "ended?limit=5", "queues" * 100, "limit:", "schedule", "why:x", "groups:a", "worker:",
-     "task-type", "audit", "keys"],
+     "task-type", "audit", "keys", "tasks:queued?run=x", "tasks:failed?group=x", "tasks:queued?group=0123456789abcdef",
+     "tasks:queued?since=2026-01-31", "tasks:queued?since=yesterday",
+     "tasks:queued?since=2026-01-31T12:00:00Z&until=2026-01-31T11:00:00Z"],
 )  # fmt: skip
 async def test_topics_that_there_are_not(api: httpx2.AsyncClient, topic: str) -> None:
     answer = await api.get("/events", params={"topic": topic})

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from jobbers.api.live import readers
 from jobbers.api.live.views import EVERY
 from jobbers.core.status import Status
 from tests.page.stage import Stage
@@ -50,6 +51,29 @@ async def test_news_come_without_asking(stage: Stage) -> None:
         f"tasks/{task}",
         f"tasks/{task}/result",
     ]  # what it returned is no news: it is asked for, once
+
+
+async def test_lists_are_live_whatever_they_are_filtered_by(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.page
+    monkeypatch.setattr(readers, "SEARCH", 0.3)
+    rows = page.get_by_role("region", name="Tasks").locator("tbody tr")
+    since = "since=2020-01-01T00:00:00.000Z"
+    stage.expect_complaints("422")
+    streams: list[int] = []
+    page.on("response", lambda it: streams.append(it.status) if "/api/v1/events" in it.url else None)
+    for query in ("run=no", f"{since}&group=no", f"{since}&until=2019-01-01T00:00:00.000Z"):
+        await stage.go(f"#/tasks?status=running&{query}", "Tasks")
+        await page.wait_for_timeout(500)
+    await stage.go(f"#/tasks?status=running&{since}", "Tasks")
+    await page.locator(".empty").first.wait_for()
+    await page.wait_for_timeout(2500)
+    asked = watched(stage)
+    await settled(stage, await stage.submit("hold", text="seen"), Status.RUNNING)
+    await expect(rows).to_have_count(1)
+    assert asked == []
+    assert set(streams) == {200}  # a topic that the API refuses would end what is told of all others
 
 
 async def test_schedules_groups_limits_and_roles_are_told_of(

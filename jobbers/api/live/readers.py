@@ -9,7 +9,7 @@ from typing import Any
 from jobbers.api.live.hub import Reader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Update
-from jobbers.api.live.views import EVERY, dumped, view_of
+from jobbers.api.live.views import EVERY, SEARCH, dumped, view_of
 from jobbers.api.run_views import RunView
 from jobbers.app import Jobbers
 from jobbers.store.feed import Batch, FeedStore, Position, read_position, write_position
@@ -36,7 +36,7 @@ class ViewReader:
         self._app = app
         self._topic = topic
         self._last: Update | None = None
-        self.every = EVERY.get(topic.kind, 0.5)
+        self.every = SEARCH if topic.chosen else EVERY.get(topic.kind, 0.5)
 
     async def read(self, topics: Collection[Topic]) -> Sequence[Update]:  # noqa: ARG002 - it has but one
         """See :class:`Reader`."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import parse_qsl
 
+from jobbers.api.bulk_views import GROUP
+from jobbers.bulk import Filter
 from jobbers.core.ids import check_id
 from jobbers.core.status import Status
 from jobbers.errors import InvalidId, InvalidInput
@@ -14,6 +18,7 @@ MAX_TOPICS = 16
 """How many one stream may name."""
 LONGEST = 400
 SHOWN = 50
+_MOST_FILTERS = 8
 
 Kind = Literal[
     "advice", "breakers", "dags", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "routes", "run", "runs",
@@ -25,7 +30,7 @@ _NAMED: frozenset[Kind] = frozenset(
 )
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _FILTERS: dict[str, frozenset[str]] = {
-    "tasks": frozenset({"type", "queue", "limit"}),
+    "tasks": frozenset({"type", "queue", "run", "worker", "since", "until", "group", "limit"}),
     "ended": frozenset({"type", "queue"}),
     "runs": frozenset({"dag"}),
     "groups": frozenset({"type", "queue", "limit"}),
@@ -36,7 +41,7 @@ KNOWN = (
     "task-types, task-type:<name>, dags, "
     "schedules[?limit=…], schedule:<name>, runs[?dag=…], run:<id>, ended[?type=…&queue=…], "
     "groups[?type=…&queue=…&limit=…], "
-    "tasks:<status>[?type=…&queue=…&limit=…], task:<id>, why:<id>, logs:<id>"
+    "tasks:<status>[?type=…&queue=…&run=…&worker=…&since=…&until=…&group=…&limit=…], task:<id>, why:<id>, logs:<id>"
 )
 
 
@@ -51,6 +56,8 @@ class Topic(NamedTuple):
     queue: str | None = None
     limit: int = SHOWN
     dag: str | None = None
+    chosen: Filter | None = None
+    """Of ``tasks``: what else holds for them, where that is asked."""
 
 
 def read_topics(texts: list[str]) -> list[Topic]:
@@ -82,12 +89,47 @@ def read_topic(text: str) -> Topic:
         case _:
             pass
     limit = _limit(text, filters.get("limit"))
-    return Topic(text, kind, name, filters.get("type"), filters.get("queue"), limit, filters.get("dag"))
+    chosen = _chosen(text, name, filters) if kind == "tasks" else None
+    return Topic(
+        text, kind, name, filters.get("type"), filters.get("queue"), limit, filters.get("dag"), chosen
+    )
+
+
+def _chosen(text: str, status: str, filters: dict[str, str]) -> Filter | None:
+    """The filters for which the records of tasks are looked at; ``None`` if there are none."""
+    run, worker, group = filters.get("run"), filters.get("worker"), filters.get("group")
+    since, until = _time(text, "since", filters.get("since")), _time(text, "until", filters.get("until"))
+    if group is not None and not re.fullmatch(GROUP, group):
+        raise InvalidInput(
+            f"topic {text[:80]!r}: group is 16 hexadecimal digits, as /dead-letters/groups says"
+        )
+    if run is not None:
+        try:
+            run = check_id(run)
+        except InvalidId as error:
+            raise InvalidId(f"topic {text[:80]!r}: {error}") from None
+    if run is worker is since is until is group is None:
+        return None
+    return Filter(Status(status), group=group, run=run, worker=worker, since=since, until=until)
+
+
+def _time(text: str, name: str, given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        time = datetime.fromisoformat(given)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidInput(
+            f"topic {text[:80]!r}: {name} is a time of ISO 8601 with its offset, as 2026-01-31T12:00:00Z"
+        )
+    return time
 
 
 def _filters(text: str, kind: Kind, query: str) -> dict[str, str]:
     try:
-        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=4) if query else []
+        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=_MOST_FILTERS) if query else []
     except ValueError:
         raise InvalidInput(f"topic {text[:80]!r}: what follows the ? cannot be read") from None
     unknown = {name for name, _ in pairs} - _FILTERS.get(kind, frozenset())

@@ -67,6 +67,8 @@ EVERY: dict[Kind, float] = {
     "dags": 60.0,
 }
 """Seconds between two reads, where they are not half a second."""
+SEARCH = 5.0
+"""The same for lists for which thousands of records may be looked at."""
 
 
 async def _queues(app: Jobbers, _: Topic) -> dict[str, Any]:
@@ -115,7 +117,11 @@ async def _statistics(app: Jobbers, _: Topic) -> dict[str, Any]:
 
 async def _tasks(app: Jobbers, topic: Topic) -> dict[str, Any]:
     page = await (await app.inspector()).tasks(
-        Status(topic.name), type=topic.type, queue=topic.queue, limit=topic.limit
+        Status(topic.name),
+        type=topic.type,
+        queue=topic.queue,
+        limit=topic.limit,
+        takes=topic.chosen and topic.chosen.takes,
     )
     return dumped(TaskPageView(tasks=[TaskSummary.of(it) for it in page.tasks], cursor=page.cursor))
 

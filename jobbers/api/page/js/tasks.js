@@ -7,9 +7,11 @@ import { useKeys } from "./keyboard.js";
 import { change, link, route } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
-import { useWatch } from "./watch.js";
+import { topicOf, useWatch } from "./watch.js";
 
 const SELDOM = 10_000;
+const LONGEST_TOPIC = 400;
+const MOMENT = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/; // as this page writes times into its address
 const LIMIT = 50;
 const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
 const COUNTED = { running: "running", queued: "queued", scheduled: "scheduled", failed: "dead" };
@@ -25,16 +27,20 @@ const NOTHING = {
   skipped: ["Nothing was skipped lately.", "Nodes of runs whose condition did not hold appear here."],
 };
 
-/** The topic of the first page of a list. */
-function first({ status = "failed", type, queue }) {
-  const given = Object.entries({ type, queue }).filter(([, value]) => value);
-  return `tasks:${status}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
-}
-
 const MORE = ["run", "worker", "since", "until", "group"];
 
-/** Whether there are filters for which many tasks are looked at: these are no topics, and are asked for more rarely. */
+/** Whether there are filters for which many tasks are looked at: these are asked for more rarely. */
 const narrow = (filters) => MORE.some((name) => filters[name]);
+
+/** The topic of the first page of a list: none for filters that match nothing, as one that is refused would end all. */
+function first({ status = "failed", ...filters }) {
+  const { run, since, until, group } = filters;
+  const wrong = (run && !topicOf("run", run)) || (group && (status !== "failed" || !/^[0-9a-f]{16}$/.test(group)));
+  if (wrong || [since, until].some((time) => time && !MOMENT.test(time)) || (since && until && since >= until)) return null;
+  const given = ["type", "queue", ...MORE].map((name) => [name, filters[name]]).filter(([, value]) => value);
+  const topic = `tasks:${status}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
+  return topic.length <= LONGEST_TOPIC ? topic : null;
+}
 
 const chosenOf = (query) => Object.fromEntries(["type", "queue", ...MORE].map((name) => [name, query[name] ?? ""]));
 
@@ -44,7 +50,7 @@ export function usePages(path, filters) {
   const [place, setPlace] = useState({ key, trail: [] });
   const trail = place.key === key ? place.trail : [];
   const cursor = trail.at(-1) ?? null;
-  const poll = useWatch(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal), { topic: cursor === null && key.length < 300 && !narrow(filters) ? first(filters) : null, every: narrow(filters) ? SELDOM : undefined });
+  const poll = useWatch(`${key} ${cursor}`, (signal) => get(path, { ...filters, cursor, limit: LIMIT }, signal), { topic: cursor === null ? first(filters) : null, every: narrow(filters) ? SELDOM : undefined });
   return {
     ...poll,
     page: trail.length + 1,
