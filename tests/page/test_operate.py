@@ -150,6 +150,35 @@ async def test_drag_an_unserved_queue_onto_a_role(stage: Stage) -> None:
     assert "letters" in (await (await stage.app.inspector()).store.roles.all())["post"].queues
 
 
+async def test_put_a_queue_into_a_role_by_keyboard_and_by_touch(stage: Stage) -> None:
+    await (await stage.app.live_roles()).set("post", ["letters"], force=True)
+    await stage.page.context.close()
+    page = await stage.open(viewport={"width": 390, "height": 860}, has_touch=True)
+    await stage.go("#/roles", "Roles")
+    card = page.get_by_role("region", name="Role post")
+    sums, slow = [page.get_by_role("button", name=name, exact=True) for name in ("sums", "slow")]
+    put = card.get_by_role("button", name="Put sums into role post")
+    await sums.focus()
+    await page.keyboard.press("Enter")
+    await expect(sums).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.press("Escape")
+    await expect(put).to_have_count(0)
+    await page.keyboard.press("Space")
+    await put.focus()
+    await page.keyboard.press("Enter")
+    await expect(card.get_by_label("Weight of sums in role post")).to_have_value("1")
+    await slow.tap()
+    await card.get_by_role("button", name="Put slow into role post").tap()
+    await expect(card.get_by_label("Weight of slow in role post")).to_have_value("1")
+    await card.get_by_role("button", name="Save role post").tap()
+    await expect(card.get_by_text("not saved yet")).to_have_count(0)
+    assert set((await (await stage.app.inspector()).store.roles.all())["post"].queues) == {
+        "letters",
+        "sums",
+        "slow",
+    }
+
+
 async def test_drain_purge_and_bound_a_queue(stage: Stage) -> None:
     page = stage.page
     inspector = await stage.app.inspector()

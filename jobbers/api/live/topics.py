@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
@@ -108,7 +109,7 @@ def _chosen(text: str, status: str, filters: dict[str, str]) -> Filter | None:
             run = check_id(run)
         except InvalidId as error:
             raise InvalidId(f"topic {text[:80]!r}: {error}") from None
-    if run is worker is since is until is group is None:
+    if not any((run, worker, since, until, group)):
         return None
     return Filter(Status(status), group=group, run=run, worker=worker, since=since, until=until)
 
@@ -116,15 +117,13 @@ def _chosen(text: str, status: str, filters: dict[str, str]) -> Filter | None:
 def _time(text: str, name: str, given: str | None) -> datetime | None:
     if given is None:
         return None
-    try:
+    with contextlib.suppress(ValueError):
         time = datetime.fromisoformat(given)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise InvalidInput(
-            f"topic {text[:80]!r}: {name} is a time of ISO 8601 with its offset, as 2026-01-31T12:00:00Z"
-        )
-    return time
+        if time.tzinfo is not None:
+            return time
+    raise InvalidInput(
+        f"topic {text[:80]!r}: {name} is a time of ISO 8601 with its offset, as 2026-01-31T12:00:00Z"
+    )
 
 
 def _filters(text: str, kind: Kind, query: str) -> dict[str, str]:

@@ -121,7 +121,7 @@ async def _tasks(app: Jobbers, topic: Topic) -> dict[str, Any]:
         type=topic.type,
         queue=topic.queue,
         limit=topic.limit,
-        takes=topic.chosen and topic.chosen.takes,
+        takes=None if topic.chosen is None else topic.chosen.takes,
     )
     return dumped(TaskPageView(tasks=[TaskSummary.of(it) for it in page.tasks], cursor=page.cursor))
 

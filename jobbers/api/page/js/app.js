@@ -102,7 +102,7 @@ function Connection() {
 }
 
 function App() {
-  const { page, name, query } = route.value;
+  const { page, name } = route.value;
   const main = useRef(null);
   const first = useRef(true);
   useEffect(() => {
@@ -113,8 +113,8 @@ function App() {
     first.current = false;
   }, [page, name]);
   useEffect(() => {
-    for (const current of document.querySelectorAll("nav [aria-current]")) current.scrollIntoView({ block: "nearest", inline: "center" });
-  }, [page, query.status]);
+    document.querySelector("header nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [page]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the content</a>
     <div class="frame">

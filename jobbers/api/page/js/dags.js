@@ -6,7 +6,7 @@ import { Field, read } from "./form.js";
 import { Graph } from "./graph.js";
 import { go, link } from "./route.js";
 import { many, shown } from "./text.js";
-import { Button, Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
+import { Button, Card, Empty, Heading, Table, Text, TypeLink, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
 const RARELY = 30_000;
@@ -59,7 +59,7 @@ function One({ dag }) {
     <div class="columns">
       <${Card} title="Start a run"><${Start} key=${dag.name} dag=${dag} /><//>
       <${Card} title="Nodes" flush><${Table} caption="Nodes" columns=${[{ name: "Node", grow: true }, { name: "Type" }, { name: "Waits for", grow: true }]}
-        rows=${dag.nodes.map((node) => ({ key: node.name, cells: [html`<${Text}>${node.name}<//>`, html`<${Text}>${node.type}<//>`, node.after.length ? html`<${Text}>${node.after.join(", ")}<//>` : html`<span class="faint">–</span>`] }))} /><//>
+        rows=${dag.nodes.map((node) => ({ key: node.name, cells: [html`<${Text}>${node.name}<//>`, html`<${TypeLink} type=${node.type} />`, node.after.length ? html`<${Text}>${node.after.join(", ")}<//>` : html`<span class="faint">–</span>`] }))} /><//>
     </div>`;
 }
 

@@ -7,7 +7,7 @@ import { Chart, Legend, banded, sum } from "./chart.js";
 import { Pace, usePace } from "./pace.js";
 import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
-import { Card, Empty, Heading, Table, Text, Waiting } from "./ui.js";
+import { Card, Empty, Heading, Table, Text, TypeLink, Waiting } from "./ui.js";
 import { QueueTable } from "./queues.js";
 import { useStatistics } from "./statistics.js";
 import { WorkerTable } from "./workers.js";
@@ -38,6 +38,10 @@ const Number = ({ name, value, note = null, to = null, bad = false }) => html`<d
   <span class="number-note">${note}</span>
 </div>`;
 
+/** Phrases between which a line may end, and not within them. */
+const whole = (phrases, between = ", ") =>
+  phrases.filter(Boolean).map((phrase, index) => html`${index > 0 && between}<span class="whole">${phrase}</span>`);
+
 function Types({ types }) {
   const rows = types
     .map((one) => ({ ...one, bands: banded(one.outcomes) }))
@@ -49,8 +53,8 @@ function Types({ types }) {
     rows=${rows.map((one) => ({
       key: `${one.type} ${one.queue}`,
       cells: [
-        html`<${Text}>${one.type}<//>`,
-        html`<${Text}>${one.queue}<//>`,
+        html`<${TypeLink} type=${one.type} />`,
+        html`<a href=${link("queues", one.queue)}><${Text}>${one.queue}<//></a>`,
         number(one.bands.succeeded),
         number(one.bands.retried),
         html`<a class=${one.bands.failed ? "is-failed" : "faint"} href=${link("dead", null, { type: one.type })} aria-label=${`${one.bands.failed} failed: dead letters of ${shown(one.type)}`}>${number(one.bands.failed)}</a>`,
@@ -76,8 +80,8 @@ export function Overview() {
   return html`
     <${Heading}>Overview<//>
     <div class="numbers">
-      <${Number} name="Queued" value=${number(counts.queued)} note=${oldest ? [`oldest ${duration(oldest)}`, forecast(advice)].filter(Boolean).join(", ") : "nothing waits"} to=${link("tasks", null, { status: "queued" })} />
-      <${Number} name="Running" value=${number(counts.running)} note=${workers.data ? `${utilisation(workers.data.workers)} on ${many(workers.data.workers.length, "worker")}` : ""} to=${link("tasks", null, { status: "running" })} />
+      <${Number} name="Queued" value=${number(counts.queued)} note=${oldest ? whole([`oldest ${duration(oldest)}`, forecast(advice)]) : "nothing waits"} to=${link("tasks", null, { status: "queued" })} />
+      <${Number} name="Running" value=${number(counts.running)} note=${workers.data ? whole([utilisation(workers.data.workers), `on ${many(workers.data.workers.length, "worker")}`], " ") : ""} to=${link("tasks", null, { status: "running" })} />
       <${Number} name="Scheduled" value=${number(counts.scheduled)} note="for later, or to retry" to=${link("tasks", null, { status: "scheduled" })} />
       <${Number} name="Dead letters" value=${number(counts.dead)} note=${counts.dead ? "need a decision" : "none"} bad=${counts.dead > 0} to=${link("dead")} />
       <${Number} name="Succeeded, last hour" value=${number(done)} note=${`${pace.toFixed(pace < 10 ? 1 : 0)} a second lately`} />

@@ -3,14 +3,12 @@
 import { html } from "../vendor/vendor.js";
 import { get } from "./api.js";
 import { link } from "./route.js";
-import { between, duration, many, shown } from "./text.js";
+import { between, duration, isOurs, many, shown } from "./text.js";
 import { Card, Empty, Text, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
 const MOST = 8;
 const LIMIT = 50; // the first page of the list of tasks: those who look at it and this share a topic
-
-const OURS = /^(run|map)\./; // what stands in for tasks neither waits nor runs itself
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
@@ -18,7 +16,7 @@ const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.l
 export function paces(tasks) {
   const types = new Map();
   for (const task of tasks) {
-    if (!task.started || !task.finished || OURS.test(task.type)) continue;
+    if (!task.started || !task.finished || isOurs(task.type)) continue;
     const found = types.get(task.type) ?? types.set(task.type, { waits: [], runs: [] }).get(task.type);
     const ready = task.due && task.due > task.created ? task.due : task.created;
     found.waits.push(Math.max(0, between(ready, task.started)));

@@ -1,6 +1,6 @@
-// Roles: who serves which queues; changed by a form, or by a queue that is dragged onto a role.
+// Roles: who serves which queues; changed by a form, or by a queue that is dragged onto a role or pressed and put there.
 
-import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
 import { many, number, shown } from "./text.js";
@@ -43,12 +43,24 @@ async function insist(change) {
   return true;
 }
 
+/** The queue that was pressed, to be put into a role: for keyboards and touch. */
+const picked = signal(null);
+
+/** A queue that can be taken. It is no button element, as those cannot be dragged everywhere. */
 function Chip({ name, note = null, bad = false }) {
+  const taken = picked.value === name;
+  const press = () => (picked.value = taken ? null : name);
+  const type = (event) => {
+    if (event.key === "Escape") picked.value = null;
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    press();
+  };
   const grab = (event) => {
     event.dataTransfer.setData(KIND, name);
     event.dataTransfer.effectAllowed = "copy";
   };
-  return html`<span class=${bad ? "chip unserved" : "chip"} draggable="true" onDragStart=${grab}><span aria-hidden="true">⠿</span><${Text}>${name}<//>${note && html` <span class="faint">${note}</span>`}</span>`;
+  return html`<span class=${`chip${bad ? " unserved" : ""}${taken ? " taken" : ""}`} role="button" tabindex="0" aria-pressed=${taken} title="Drag it onto a role; or press it, and then the button of a role" draggable="true" onClick=${press} onKeyDown=${type} onDragStart=${grab}><span aria-hidden="true">⠿</span><${Text}>${name}<//>${note && html` <span class="faint">${note}</span>`}</span>`;
 }
 
 function Row({ row, index, role, draft, edit }) {
@@ -114,11 +126,17 @@ function Role({ role, known, refresh }) {
     await refresh();
     setDraft(null);
   };
+  const queue = picked.value;
+  const take = () => {
+    add(queue);
+    picked.value = null;
+  };
   const source = { live: "changed live", code: "as the code says", nobody: "not defined" }[role.source];
   return html`<section class=${over ? "card role over" : "card role"} aria-label=${`Role ${shown(role.name)}`} ...${drag}>
     <header><h2><${Text}>${role.name}<//></h2><span class="note">${source}</span><span class="push"></span>
       <span class=${role.workers.length ? "state good" : "state warn"} title=${role.workers.map(shown).join(", ")}>${many(role.workers.length, "worker")}</span></header>
     <div class="card-body">
+      ${queue !== null && !now.rows.some((row) => row.queue === queue) && html`<div class="row"><button type="button" class="primary" onClick=${take} aria-label=${`Put ${shown(queue)} into role ${shown(role.name)}`}>Put <${Text}>${queue}<//> here</button></div>`}
       ${now.rows.length ? html`<ol class="plain" aria-label=${`Queues of role ${shown(role.name)}`}>${now.rows.map((row, index) => html`<${Row} key=${row.queue} row=${row} index=${index} role=${role} draft=${now} edit=${setDraft} />`)}</ol>` : html`<p class="faint">It has no queues: its workers wait.</p>`}
       <${Add} role=${role} draft=${now} add=${add} known=${known} />
       <label><input type="checkbox" checked=${now.strict} onChange=${(event) => setDraft({ ...now, strict: event.target.checked })} /> Strict order: a queue comes only when those above it are empty</label>
@@ -177,8 +195,9 @@ function Served({ queues, roles, workers }) {
 }
 
 export function Roles() {
+  useEffect(() => () => (picked.value = null), []);
   const [of, inQueues, there] = ["roles", "queues", "workers"].map((path) => useWatch(path, (signal) => get(path, {}, signal), { topic: path }));
-  const lead = html`<p class="lead">Who serves which queues. Change it here, or drag a queue onto a role and save; running workers follow within a second.</p>`;
+  const lead = html`<p class="lead">Who serves which queues. Change it here, or drag a queue onto a role (or press it, and then the role that is to have it) and save; running workers follow within a second.</p>`;
   if (!of.data || !inQueues.data || !there.data) return html`<${Heading}>Roles<//>${lead}<${Card}><${Waiting} error=${of.error ?? inQueues.error ?? there.error} /><//>`;
   const { roles, unserved } = of.data;
   const { queues } = inQueues.data;
@@ -189,7 +208,7 @@ export function Roles() {
   return html`<${Heading}>Roles<//>${lead}
     ${unserved.length > 0 && html`<${Card} title="Nobody serves" note="tasks wait there, or task types send there">
       <ul class="chips" aria-label="Queues that nobody serves">${unserved.map((one) => html`<li key=${one.queue}><${Chip} name=${one.queue} note=${one.waiting ? `${number(one.waiting)} waiting` : "nothing waits"} bad /></li>`)}</ul><//>`}
-    ${known.length > 0 && html`<${Card} title="Who serves what" note="drag a queue onto a role" flush><${Served} queues=${known.filter((name) => !without.has(name))} roles=${roles} workers=${workers} /><//>`}
+    ${known.length > 0 && html`<${Card} title="Who serves what" note="drag or press a queue" flush><${Served} queues=${known.filter((name) => !without.has(name))} roles=${roles} workers=${workers} /><//>`}
     ${roles.length
       ? html`<div class="columns">${roles.map((role) => html`<${Role} key=${role.name} role=${role} known=${known} refresh=${refresh} />`)}</div>`
       : html`<${Card} flush><${Empty} title="There are no roles.">Workers without a role serve the queues of their task types. Define one below, or in code: <code>Jobbers(roles=…)</code>.<//><//>`}

@@ -1,12 +1,12 @@
 // One task: what became of it, its attempts and errors, what it was given and what it returned.
 
-import { html, useState } from "../vendor/vendor.js";
+import { html, useEffect, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { Again } from "./again.js";
 import { Logs } from "./logs.js";
 import { link } from "./route.js";
 import { between, duration, isRun, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Status, Text, Time, Tree, TypeLink, Waiting, ask, attempt } from "./ui.js";
 import { Why } from "./why.js";
 import { ASK, topicOf, useWatch } from "./watch.js";
 
@@ -103,6 +103,16 @@ function Actions({ task, refresh }) {
 
 const arguments_ = (task) => (Object.keys(task.kwargs).length === 0 ? task.args : task.args.length === 0 ? task.kwargs : { args: task.args, kwargs: task.kwargs });
 
+/** How long ago something was, by the second. */
+function Elapsed({ from }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return duration(Math.max(1, Math.round((now - new Date(from)) / 1000)));
+}
+
 export function Task({ id }) {
   const { data, error, refresh } = useWatch(id, (signal) => fetched(id, signal), { topic: topicOf("task", id), merge: merged });
   const [editing, setEditing] = useState(false);
@@ -126,19 +136,21 @@ export function Task({ id }) {
     <${Why} task=${task} />
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(task.id)}</span>`],
+      ["Type", html`<${TypeLink} type=${task.type} />`],
       ["Run", task.run && html`<a class="id" href=${link("runs", task.run)}>${shown(task.run)}</a>`],
       ["Node", task.run && task.node && html`<${Text}>${task.node}<//>`],
-      ["Queue", html`<a href=${link("tasks", null, { status: "queued", queue: task.queue })}><${Text}>${task.queue}<//></a>`],
+      ["Queue", html`<a href=${link("queues", task.queue)}><${Text}>${task.queue}<//></a>`],
       ["Priority", number(task.priority)],
       ["Attempts", number(task.attempt)],
       ["Crashes", task.crashes ? number(task.crashes) : null],
       ["Put back", task.snoozes ? number(task.snoozes) : null],
       ["Waited", task.started ? duration(Math.max(0, wait)) : null],
       ["Ran", task.finished && task.started ? duration(between(task.started, task.finished)) : null],
+      ["Runs for", task.status === "running" && task.started ? html`<${Elapsed} from=${task.started} />` : null],
       ["Due", task.due && html`<${Time} at=${task.due} />`],
       ["Start by", task.deadline && html`<${Time} at=${task.deadline} />`],
       ["Unique key", task.unique_key && html`<${Text}>${task.unique_key}<//>`],
-      ["Worker", task.worker && html`<a href="#/workers"><${Text}>${task.worker}<//></a>`],
+      ["Worker", task.worker && html`<a href=${link("workers", task.worker)}><${Text}>${task.worker}<//></a>`],
     ]} /><//>
     <${Progress} task=${task} />
     ${task.status === "failed" && errors}

@@ -250,6 +250,7 @@ export function Tasks() {
   if (status !== "failed") chosen.group = "";
   const { type, queue } = chosen;
   const pages = usePages("tasks", { status, ...chosen });
+  useEffect(() => document.querySelector("main nav [aria-current]").scrollIntoView({ block: "nearest", inline: "center" }), [status]);
   const { data: stats } = useWatch("counts", (signal) => get("stats", { minutes: 1 }, signal), { topic: "stats" });
   return html`<${Heading}>Tasks<//>
     <nav class="tabs" aria-label="Status"><ul>${STATUSES.map((one) => {

@@ -50,3 +50,6 @@ export const exactly = (date) => `${EXACT.format(date)} · ${date.toISOString()}
 /** Names of types of runs and maps begin with a mark of the engine's. */
 export const RUN = "run.";
 export const isRun = (type) => type.startsWith(RUN);
+
+/** Whether a type stands in for others: it neither waits nor runs itself, and nobody has written it. */
+export const isOurs = (type) => /^(run|map)\./.test(type);

@@ -3,7 +3,7 @@
 import { Fragment, html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { toJson } from "./api.js";
 import { link } from "./route.js";
-import { dated, exactly, moment, shown } from "./text.js";
+import { dated, exactly, isOurs, moment, shown } from "./text.js";
 
 // A shape of its own for each status, so that colour is never all there is.
 const SHAPES = new Map([
@@ -59,6 +59,9 @@ export function Heading({ children }) {
 }
 
 export const TaskLink = ({ id }) => html`<a class="id" href=${link("tasks", id)} title=${shown(id)}>${shown(id)}</a>`;
+
+/** A task type, which leads to its page. */
+export const TypeLink = ({ type }) => (isOurs(type) ? html`<${Text}>${type}<//>` : html`<a href=${link("types", type)}><${Text}>${type}<//></a>`);
 
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p><p>${children}</p></div>`;
 

@@ -33,7 +33,7 @@ function Answer({ id }) {
   if (!data) return html`<${Card} title="Why is it waiting?"><${Waiting} error=${error} /><//>`;
   return html`<${Card} title="Why is it waiting?">
     <div class="why-first"><${Reason} reason=${data.primary} /></div>
-    ${data.others.length > 0 && html`<div><p class="faint">After that it would wait for:</p>
+    ${data.others.length > 0 && html`<div><p class="faint">And then:</p>
       <ol class="why-next">${data.others.map((reason, index) => html`<li key=${index}><${Reason} reason=${reason} /></li>`)}</ol></div>`}
   <//>`;
 }

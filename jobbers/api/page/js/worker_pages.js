@@ -3,7 +3,7 @@
 import { html } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { between, duration, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Waiting, ask, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, TypeLink, Waiting, ask, attempt } from "./ui.js";
 import { topicNamed, useWatch } from "./watch.js";
 import { SILENT, Slots, WorkerTable, count, home, named, state } from "./workers.js";
 
@@ -36,7 +36,7 @@ function Running({ tasks, now }) {
       key: task.id,
       cells: [
         html`<${TaskLink} id=${task.id} />`,
-        html`<${Text}>${task.type}<//>`,
+        html`<${TypeLink} type=${task.type} />`,
         html`<${Status} status=${task.status} liveness=${task.liveness} />`,
         html`<${Text}>${task.step}<//>${task.progress !== null ? ` ${Math.round(task.progress * 100)} %` : ""}`,
         duration(Math.max(0, between(task.started, now) ?? 0)),
