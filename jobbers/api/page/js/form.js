@@ -65,10 +65,14 @@ function readJson(text, field) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const advice = /^[\s"[{\d-]/.test(text) ? error.message : "put text in quotes";
-    throw new Error(`is not JSON (${field.hint ?? "JSON"}): ${advice}`);
+    if (!/^[\s"[{\d-]/.test(text)) throw new Error("is not JSON: put text in quotes");
+    throw new Error(`is not JSON (${field.hint ?? "JSON"}): ${error.message}`);
   }
 }
+
+/** The field that an error of the API is about: it says so, or begins with its name. None if it is about something else. */
+export const aboutOf = (error, names) =>
+  names.find((name) => error.parameter === name || error.parameter?.startsWith(`${name}.`)) ?? names.find((name) => error.message.startsWith(`${name} `));
 
 const word = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 

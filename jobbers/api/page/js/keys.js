@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, locked, post, remove } from "./api.js";
-import { Field, read } from "./form.js";
+import { Field, aboutOf, read } from "./form.js";
 import { me } from "./login.js";
 import { number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Table, Text, Time, Waiting, ask, attempt, tell } from "./ui.js";
@@ -69,7 +69,7 @@ function Create({ first, refresh }) {
       }
       await refresh();
     } catch (error) {
-      const about = FIELDS.map(([name]) => name).find((name) => error.parameter === name || error.parameter?.startsWith(`${name}.`));
+      const about = aboutOf(error, FIELDS.map(([name]) => name));
       if (about) setErrors(new Map([[about, error.message]]));
       else setRefused(error.message);
     }

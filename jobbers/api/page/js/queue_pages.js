@@ -126,8 +126,8 @@ function NewRoute({ types, queues, refresh }) {
       setErrors(new Map([[error.parameter === "queue" || error.message.includes("queue") ? "queue" : "type", error.message]]));
     }
   };
-  const field = (name, hint, known) => html`<div class=${errors.has(name) ? "field wrong" : "field"}><label for=${`route-${name}`}>${name}</label>
-    <input id=${`route-${name}`} list=${`route-${name}-known`} value=${typed[name] ?? ""} autocomplete="off" spellcheck="false" aria-invalid=${errors.has(name) ? "true" : null} aria-describedby=${`route-${name}-hint`}
+  const field = (name, hint, known) => html`<div class=${errors.has(name) ? "field wrong" : "field"}><label for=${`route-${name}`}>${name} <span class="needed">needed</span></label>
+    <input id=${`route-${name}`} list=${`route-${name}-known`} value=${typed[name] ?? ""} autocomplete="off" spellcheck="false" aria-required="true" aria-invalid=${errors.has(name) ? "true" : null} aria-describedby=${`route-${name}-hint`}
       onInput=${(event) => setTyped({ ...typed, [name]: event.target.value })} />
     <datalist id=${`route-${name}-known`}>${known.map((one) => html`<option key=${one} value=${one} />`)}</datalist>
     <span class="hint" id=${`route-${name}-hint`}>${hint}</span>

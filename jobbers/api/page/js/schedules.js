@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, post, remove, toJson } from "./api.js";
-import { Field, read } from "./form.js";
+import { Field, aboutOf, read } from "./form.js";
 import { go, link, route } from "./route.js";
 import { duration, number, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt, tell } from "./ui.js";
@@ -128,7 +128,7 @@ function Form({ one = null }) {
       tell(became === "made" ? `Schedule ${body.name} is made` : became === "same" ? `Schedule ${body.name} is just so already` : `Schedule ${body.name} is changed; it goes on from now`);
       go("schedules", body.name);
     } catch (error) {
-      const about = FIELDS.map(([name]) => name).find((name) => error.parameter === name || error.parameter?.startsWith(`${name}.`));
+      const about = aboutOf(error, FIELDS.map(([name]) => name));
       if (about) setErrors(new Map([[about, error.message]]));
       else setRefused(error.message);
     }

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, post, remove, toJson } from "./api.js";
-import { Field, read } from "./form.js";
+import { Field, aboutOf, read } from "./form.js";
 import { shown } from "./text.js";
 import { Button, Card, Empty, Table, Text, Time, Waiting, ask, attempt } from "./ui.js";
 import { useWatch } from "./watch.js";
@@ -40,7 +40,7 @@ function New({ refresh }) {
       setTyped({ action: "1" });
       await refresh();
     } catch (error) {
-      const about = FIELDS.map(([name]) => name).find((name) => error.parameter === name || error.parameter?.startsWith(`${name}.`));
+      const about = aboutOf(error, FIELDS.map(([name]) => name));
       setErrors(new Map([[about ?? "type", error.message]]));
     }
   };
