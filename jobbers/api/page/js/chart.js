@@ -48,4 +48,4 @@ export function Chart({ minutes }) {
 }
 
 /** What the fills of the chart mean. */
-export const Legend = () => html`<ul class="legend">${BANDS.map((band) => html`<li key=${band}><svg viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><rect class=${`band ${band}`} width="10" height="10" /></svg>${band}</li>`)}</ul>`;
+export const Legend = () => html`<ul class="legend">${BANDS.map((band) => html`<li key=${band}><svg viewBox="0 0 14 10" width="14" height="10" aria-hidden="true"><rect class=${`band ${band}`} width="14" height="10" /></svg>${band}</li>`)}</ul>`;
