@@ -22,7 +22,8 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:collapse:<key>       | string | what a debounced or throttled key has come to; expires                       |
 | K:joined:<id>          | string | the task that stands for an id that made none; expires                       |
 | K:runs                 | zset   | runs by the ms at which they were launched; trimmed by the janitor           |
-| K:expiring             | zset   | open runs by the ms of their deadline                                        |
+| K:expiring             | zset   | open runs by the ms of their deadline; and those of which tasks are left     |
+| K:untold               | zset   | ended tasks that have not told all others of it, by ms for which to keep those |
 | K:paused               | set    | queues that give nothing out                                                 |
 | K:queues               | hash   | rules for queues: drain:, live: and code:<queue>, see store/queues.py        |
 | K:recent               | stream | finished ids, capped                                                         |
@@ -93,6 +94,7 @@ SHARD_KEYS: dict[str, str] = {
     "joined": ":joined:",
     "runs": ":runs",
     "expiring": ":expiring",
+    "untold": ":untold",
     "paused": ":paused",
     "queues": ":queues",
     "recent": ":recent",
@@ -140,7 +142,7 @@ FIELDS = (
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
     "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
-    "stands_in", "held", "expires", "gates", "parked",
+    "stands_in", "held", "expires", "gates", "parked", "winding", "revival",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -152,7 +154,10 @@ those that wait for it, ``trigger`` when it may start, ``need`` how many of its 
 counts, ``cause`` which task first went wrong before it, ``missed`` 1 when a branch that leads to it was not taken,
 ``caught`` 1 when its failure is provided for, ``undoes`` the task that it makes good for. A run's own record has its
 ``plan``, lists its tasks as ``parts``, ``expires`` at its deadline, is ``held`` while it is paused, like the tasks that
-would start, and its ``output`` is what it returns, with references to results.
+would start, and its ``output`` is what it returns, with references to results. What takes long is done in steps:
+``winding`` says of a run that has ended how many of its tasks are to be looked at ("all" at first), for how many ms they
+are kept, and by which call they are cancelled if they have not ended ("-" if the run has not been ended before them);
+``revival`` has a line for each task that is still to get its new life.
 
 A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
 must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
@@ -191,6 +196,7 @@ class ShardKeys:
         self.leases = self.prefix + SHARD_KEYS["leases"]
         self.dead = self.prefix + SHARD_KEYS["dead"]
         self.expiring = self.prefix + SHARD_KEYS["expiring"]
+        self.untold = self.prefix + SHARD_KEYS["untold"]
         self.runs = self.prefix + SHARD_KEYS["runs"]
         self.paused = self.prefix + SHARD_KEYS["paused"]
         self.queues = self.prefix + SHARD_KEYS["queues"]

@@ -134,6 +134,8 @@ class RunStore:
         for task in tasks:
             args += (task.id, task.waits, " ".join(task.then), task.need or "")
         word, where = await self._gateway.run("revive", self._keys(run_id).prefix, args)
+        while word == b"more":  # workers would go on with it, too
+            word, where = await self._gateway.run("revive", self._keys(run_id).prefix, args[:2])
         match word:
             case b"run":
                 raise Conflict(f"run {run_id} has not ended: only one that has can be repeated")

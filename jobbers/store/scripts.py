@@ -29,8 +29,14 @@ GROWING = frozenset(
 )
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 
-LIBRARY = ("_lib.lua", "_breakers.lua", "_gates.lua", "_launch.lua", "_ends.lua")
+LIBRARY = ("_lib.lua", "_breakers.lua", "_gates.lua", "_launch.lua", "_ends.lua", "_steps.lua")
 """The helpers, in the order in which they are put before a script."""
+
+STEP = 3000
+"""What one script may do to others when tasks of runs end: to end a task counts 8, which takes about 60 us of the server,
+so that it is kept from others for some 25 ms. The rest follows step by step."""
+SHORT_STEP = 30
+"""The same under the testing kit's clock, where even small runs take several steps, as else only those of many nodes do."""
 
 Name = TypeVar("Name", bound=str)
 
@@ -56,7 +62,7 @@ def load(name: str, *, manual_clock: bool = False, flags: bool = False) -> Scrip
     body = "\n".join((folder / part).read_text() for part in parts)
     library = "\n".join((folder / part).read_text() for part in LIBRARY)
     body = f"{_helpers(library, body)}\n\n{body}"
-    text = f"{_prelude(body)}\n\n{body}"
+    text = f"{_prelude(body, SHORT_STEP if manual_clock else STEP)}\n\n{body}"
     if flags:
         text = f"#!lua{'' if name in GROWING else ' flags=allow-oom'}\n{text}"
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
@@ -88,7 +94,7 @@ def _helpers(library: str, body: str) -> str:
     return "\n\n".join(helpers[number] for number in sorted(kept))
 
 
-def _prelude(body: str) -> str:
+def _prelude(body: str, step: int) -> str:
     """The constants that a script uses, one line each."""
     names = SHARD_KEYS | GLOBAL_KEYS
     keys = [f"{name} = '{names[name]}'" for name in _used(body, r"\bK\.(\w+)", names)]
@@ -101,6 +107,7 @@ def _prelude(body: str) -> str:
         "G": "string.match(P, '^({.*):%d+}$') .. '}'",
         "GROUP": f"'{GROUP}'",
         "COMPACT": str(COMPACT_LIMIT),
+        "STEP": str(step),
         "K": f"{{{', '.join(keys)}}}",
         "FROM": f"{{{', '.join(sources)}}}",
         "TO": f"{{{', '.join(targets)}}}",

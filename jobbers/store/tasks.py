@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -206,8 +207,19 @@ class TaskStore:
 
     async def cancel(self, ids: Iterable[str], retention_ms: int, reason: str) -> dict[str, Status | None]:
         """Cancel tasks. Returns the status that each had before; ``None`` for no such task."""
-        call = secrets.token_hex(4)
-        return await self._statuses("cancel", ids, lambda chunk: [retention_ms, reason, call, *chunk])
+        args: list[Argument] = [retention_ms, reason, secrets.token_hex(4)]
+
+        async def cancel(shard: int, chunk: list[str]) -> list[Status | None]:
+            prefix = self._shards[shard].prefix
+            reply = await self._gateway.run("cancel", prefix, [*args, 0, *chunk])
+            left = reply[len(chunk) :]
+            while left:  # of long runs; workers would go on with them, too
+                left = (await self._gateway.run("cancel", prefix, [*args, 1, *left]))[len(left) :]
+            return [read_status(word) for word in reply[: len(chunk)]]
+
+        chunks = self._chunks(ids)
+        found = await _all([cancel(shard, chunk) for shard, chunk in chunks])
+        return dict(zip((it for _, chunk in chunks for it in chunk), itertools.chain(*found), strict=True))
 
     async def requeue(self, envelopes: dict[str, bytes], reason: str) -> dict[str, Status | None]:
         """Give failed or cancelled tasks a new life; an envelope that is not empty replaces the old one.
@@ -228,11 +240,7 @@ class TaskStore:
     async def _statuses(
         self, script: str, ids: Iterable[str], arguments: Callable[[list[str]], list[Argument]]
     ) -> dict[str, Status | None]:
-        chunks = [
-            (shard, chunk)
-            for shard, group in self._by_shard(ids, lambda task_id: task_id).items()
-            for chunk in chunked(group, MAX_BATCH)
-        ]
+        chunks = self._chunks(ids)
         calls = [
             self._gateway.run(script, self._shards[shard].prefix, arguments(chunk)) for shard, chunk in chunks
         ]
@@ -245,6 +253,13 @@ class TaskStore:
     async def _ids(self, script: str, shard: int, args: list[Argument], patience: float | None) -> list[str]:
         reply = await self._gateway.run(script, self._shards[shard].prefix, args, patience)
         return [item.decode() for item in reply]
+
+    def _chunks(self, ids: Iterable[str]) -> list[tuple[int, list[str]]]:
+        return [
+            (shard, chunk)
+            for shard, group in self._by_shard(ids, lambda task_id: task_id).items()
+            for chunk in chunked(group, MAX_BATCH)
+        ]
 
     def _by_shard(self, rows: Iterable[Row], key: Callable[[Row], str]) -> dict[int, list[Row]]:
         groups: dict[int, list[Row]] = defaultdict(list)

@@ -25,7 +25,7 @@ TYPES = {
     "lane": "stream", "first": "list", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
     "collapse": "string", "joined": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
-    "clock": "string",
+    "untold": "zset", "clock": "string",
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
     "keys": "hash", "session": "string", "bucket": "string", "once": "hash", "audit": "stream",
@@ -37,25 +37,14 @@ TYPES = {
 """The type of each key of the table in :mod:`jobbers.store.keys`; anything may lie in ``garbage``."""
 
 EXPIRING = (
-    "stats",
-    "retries",
-    "retry_slot",
-    "outcomes",
-    "logs",
-    "garbage",
-    "duty",
-    "worker",
-    "session",
-    "bucket",
-    "once",
-    "collapse",
-    "joined",
-)
+    "stats", "retries", "retry_slot", "outcomes", "logs", "garbage", "duty", "worker", "session", "bucket", "once",
+    "collapse", "joined",
+)  # fmt: skip
 LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "first", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
     "routes", "granularity", "served",
-    "strikes", "breakers", "tripped",
+    "strikes", "breakers", "tripped", "untold",
 )  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})
@@ -332,15 +321,21 @@ def lists_are_capped(shard: Shard) -> Iterator[Violation]:
 
 
 def deadlines_are_of_open_runs(shard: Shard) -> Iterator[Violation]:
-    """Every open run with a deadline is where it is looked for, and nothing else."""
+    """Every open run with a deadline is where it is looked for, and so is one of which tasks are left, and nothing else;
+    what has ended and not told all others of it is listed."""
+    winding = {task_id for task_id, _, fields, _ in shard.records() if "winding" in fields}
     for task_id in shard.members("expiring"):
-        if shard.status(task_id) is not Status.BLOCKED:
+        if shard.status(task_id) is not Status.BLOCKED and task_id not in winding:
             yield Violation(
-                f"{shard.prefix} {task_id}", f"is in expiring and is {shard.status(task_id) or 'gone'}"
+                f"{shard.prefix} {task_id}", f"is in expiring, is {shard.status(task_id) or 'gone'}"
             )
     for task_id, status, fields, _ in shard.records():
         if "expires" in fields and status not in FINAL and task_id not in shard.members("expiring"):
             yield Violation(f"{shard.prefix} {task_id}", "has a deadline and is not in expiring")
+        if {"winding", "revival"} & fields.keys() and task_id not in shard.members("expiring"):
+            yield Violation(f"{shard.prefix} {task_id}", "has tasks to look at and is not in expiring")
+        if status in FINAL and "next" in fields and task_id not in shard.members("untold"):
+            yield Violation(f"{shard.prefix} {task_id}", "has not told all of its end and is not in untold")
 
 
 def lines_and_permits_add_up(shard: Shard) -> Iterator[Violation]:

@@ -46,7 +46,7 @@ CREATING = ("submit", "submit_gated", "collapse", "launch", "expand")
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others: of its run, or in the line of a gate, where a permit is handed on."""
 _MOVES: dict[str, tuple[Event, ...]] = {
-    "claim": (Event.CLAIM, Event.PARK, Event.EXPIRE, *_RUN_MOVES),
+    "claim": (Event.CLAIM, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
     "promote": (Event.PROMOTE, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),

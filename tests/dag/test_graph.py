@@ -136,7 +136,7 @@ def test_no_more_nodes_than_one_call_can_create() -> None:
     graph = Graph("g")
     for _ in range(MAX_NODES):
         graph.node(NOTE)
-    with pytest.raises(InvalidInput, match="has 1000 nodes"):
+    with pytest.raises(InvalidInput, match="has 5,000 nodes, and no more fit into one run: map over"):
         graph.node(NOTE)
 
 

@@ -356,13 +356,13 @@ def test_a_long_cycle_and_a_long_chain() -> None:
         InvalidInput, match=r"^nodes\.n\d+\.\S+: a cycle: n\d+ → .*take one of these references out$"
     ):
         load(data(chain), find)
-    backwards = {f"n{number}": A | {"args": [{"$node": f"n{number + 1}"}]} for number in range(999)} | {
-        "n999": A
-    }
+    backwards = {
+        f"n{number}": A | {"args": [{"$node": f"n{number + 1}"}]} for number in range(MAX_NODES - 1)
+    } | {f"n{MAX_NODES - 1}": A}
     assert [node.name for node in load(data(backwards), find).nodes] == [
-        f"n{999 - number}" for number in range(1000)
+        f"n{MAX_NODES - 1 - number}" for number in range(MAX_NODES)
     ]
-    with pytest.raises(InvalidInput, match=rf"^nodes\.more: graph 'g' has {MAX_NODES} nodes"):
+    with pytest.raises(InvalidInput, match=rf"^nodes\.more: graph 'g' has {MAX_NODES:,} nodes"):
         load(data(backwards | {"more": A}), find)
 
 
@@ -686,5 +686,5 @@ def test_a_flowchart_gives_no_arguments() -> None:
 
 def test_a_flowchart_with_too_many_nodes() -> None:
     lines = "\n".join(f"n{number}[n{number}<br/>any]" for number in range(MAX_NODES + 1))
-    with pytest.raises(InvalidInput, match=r"^line 1002: graph 'flowchart' has 1000 nodes"):
+    with pytest.raises(InvalidInput, match=r"^line 5002: graph 'flowchart' has 5,000 nodes"):
         load_mermaid(f"flowchart TD\n{lines}", find)

@@ -10,7 +10,13 @@ local blamed = '' -- the cause for which the attempt is being closed
 
 local heir, heir_owner = '', '' -- the task that may follow it on the same worker, and by which claim
 
-local advance, collect, settle_run
+-- What an end does to others may be long. A script does what STEP allows: to end a task counts 8, to start one or to look at
+-- what one has left behind 4, to tell one of an end 1. What is left then is done by `promote`, step by step.
+local spent, settling = 0, false
+local untold, winding = {}, {} -- ends that others are to be told of, the last one first; runs whose tasks are to be looked at
+local unfinished = {} -- runs whose tasks `promote` looks at
+
+local advance, collect, settle
 
 local function close(id, record, event, stamp, retention, tally, ...)
   local key = P .. K.task .. id
@@ -34,11 +40,12 @@ local function close(id, record, event, stamp, retention, tally, ...)
     end
     if more[7] then
       collect(id, more[7], more[8], status, stamp, retention, tally)
-      settle_run(more[5] or '', retention)
     elseif more[2] then
-      kept = advance(id, key, more, status, stamp, retention, tally)
-    elseif more[5] then
-      settle_run(more[5], retention)
+      kept = advance(id, key, more, status, retention)
+    end
+    if more[5] then
+      redis.call('HSETNX', key, 'winding', 'all ' .. retention .. ' -')
+      winding[#winding + 1] = id
     end
     if more[10] then
       on(K.expiring, 'ZREM', id)
@@ -64,6 +71,11 @@ local function close(id, record, event, stamp, retention, tally, ...)
   count(tally, record[3], record[4], status)
   if record[1] == 'running' then
     worked(tally, record[3], record[4], record[8], tonumber(stamp))
+  end
+  if settling then
+    spent = spent + 8
+  elseif untold[1] or winding[1] then
+    settle(stamp, tally)
   end
 end
 
@@ -114,6 +126,7 @@ local function move_on(child, place, place_of_run, held, trigger, left, need, st
     what = verdict(trigger, need, r[2], r[3])
   end
   if what == 'start' then
+    spent = spent + 4
     if held then
       redis.call('HSET', place, 'held', 1)
     elseif child == heir then
@@ -156,27 +169,24 @@ local function notify(child, place_of_run, held, ended, cause, stamp, retention,
   end
 end
 
--- A task of a run has ended: tell those that wait for it. One that waits for nobody any more is laid into its lane or
+-- A task of a run has ended: those that wait for it are to be told. One that waits for nobody any more is laid into its lane or
 -- skipped, as its trigger says; or, if it is the run itself, the run ends. Returns whether the run is open still.
 -- A run's `cause` is the task that first went wrong. A task tells of its end once, whatever becomes of it later.
-function advance(id, key, more, status, stamp, retention, tally)
+function advance(id, key, more, status, retention)
   local place_of_run = P .. K.task .. more[2]
   local r = redis.call('HMGET', place_of_run, 'status', 'held')
-  local run = r[1]
-  local open = run and FROM.cancel[run]
+  local open = r[1] and FROM.cancel[r[1]]
   local went_wrong = status == TO.fail or status == TO.cancel
-  if went_wrong and run and not more[6] then
+  if went_wrong and r[1] and not more[6] then
     redis.call('HSETNX', place_of_run, 'cause', id)
   end
-  local cause = went_wrong and id or status == TO.skip and more[4]
-  redis.call('HDEL', key, 'next')
-  local before = #ended_besides
-  for child in string.gmatch(more[3] or '', '%S+') do
-    notify(child, place_of_run, r[2], status, cause, stamp, retention, tally)
-  end
-  if #ended_besides > before then -- the run may be among them
-    run = redis.call('HGET', place_of_run, 'status')
-    open = run and FROM.cancel[run]
+  if more[3] then
+    redis.call('HDEL', key, 'next')
+    if open or not r[1] then
+      local cause = went_wrong and id or status == TO.skip and more[4]
+      untold[#untold + 1] = {id = id, run = place_of_run, held = r[2], status = status, cause = cause, rest = more[3], at = 1,
+        retention = retention}
+    end
   end
   return open
 end
@@ -250,18 +260,6 @@ function collect(id, map, index, status, stamp, retention, tally)
   end
 end
 
--- A run has ended: what its tasks left behind goes with it.
-function settle_run(parts, retention)
-  for id in string.gmatch(parts, '%S+') do
-    local status = redis.call('HGET', P .. K.task .. id, 'status')
-    if status and not FROM.cancel[status] then
-      for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors, P .. K.items}) do
-        redis.call('PEXPIRE', kept .. id, retention)
-      end
-    end
-  end
-end
-
 -- Accept what an execution returned: `where` is 'result' or 'blob', `value` the result or the name of its blob.
 local function accept(id, record, where, value, retention, stamp, tally, recent)
   returned, lies = value, where
@@ -294,20 +292,19 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
     else
       redis.call('ZREM', P .. K.due, id)
     end
+    local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded') or {}
+    if more[1] then
+      redis.call('HDEL', key, 'revival')
+      redis.call('HSET', key, 'winding', 'all ' .. retention .. ' ' .. call)
+    end
     close(id, record, 'cancel', stamp, retention, tally, 'reason', reason,
       'call', call .. ' ' .. status)
     recent[#recent + 1] = id
     recent[#recent + 1] = TO.cancel
-    local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded')
-    if more and (more[1] or more[2]) then
-      local ids = more[2] and on(K.open .. id, 'SMEMBERS') or {}
-      table.sort(ids)
-      for part in string.gmatch(more[1] or '', '%S+') do
-        ids[#ids + 1] = part
-      end
-      for n = #ids, 1, -1 do
-        cancel_task(ids[n], reason, call, stamp, retention, tally, recent)
-      end
+    local ids = more[2] and on(K.open .. id, 'SMEMBERS') or {}
+    table.sort(ids)
+    for n = #ids, 1, -1 do
+      cancel_task(ids[n], reason, call, stamp, retention, tally, recent)
     end
   end
   return first

@@ -93,20 +93,21 @@ local function launch_run(first, last)
     local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
     local key = P .. K.task .. id
     parts[#parts + 1] = id
-    redis.call('HSET', key, 'type', ARGV[i + 1], 'lane', lane, 'created', created, 'gated', 1, 'run', run,
-      'waits', ARGV[i + 4], 'next', ARGV[i + 5], 'node', ARGV[i + 6], 'trigger', ARGV[i + 7])
+    local more = {}
     for name, value in string.gmatch(ARGV[i + 8], '(%w+)=(%S+)') do
-      redis.call('HSET', key, name, value)
+      more[#more + 1] = name
+      more[#more + 1] = value
     end
     if #envelope > COMPACT then
       redis.call('SET', P .. K.args .. id, envelope)
     else
-      redis.call('HSET', key, 'env', envelope)
+      more[#more + 1] = 'env'
+      more[#more + 1] = envelope
     end
+    redis.call('HSET', key, 'status', 'blocked', 'type', ARGV[i + 1], 'lane', lane, 'created', created, 'gated', 1, 'run', run,
+      'waits', ARGV[i + 4], 'next', ARGV[i + 5], 'node', ARGV[i + 6], 'trigger', ARGV[i + 7], unpack(more))
     if ARGV[i + 4] == '0' then
       enter(id, key, lane, created, string.match(ARGV[i + 8], 'gates=(%S+)'), TO.unblock, now)
-    else
-      redis.call('HSET', key, 'status', 'blocked')
     end
   end
   redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane', 'runs:5', 'created', created,

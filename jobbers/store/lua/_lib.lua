@@ -1,5 +1,5 @@
 -- Helpers put before every script. Rendered in above this text: P (the shard's prefix, from KEYS[1]), G (the global
--- prefix), K (key name parts), FROM and TO (the transition table), GROUP and COMPACT.
+-- prefix), K (key name parts), FROM and TO (the transition table), GROUP, COMPACT and STEP.
 -- A server does not roll back a script that fails half way, so scripts check first and write after.
 
 local function now_ms()

@@ -25,10 +25,19 @@ local function expire(id)
   recent[#recent + 1] = TO.expire
 end
 
--- Deadline, gates and unique key of a task that has any; false when it must not start, now or ever. What only fetches the
+-- Run, deadline, gates and unique key of a task that has any; false when it must not start, now or ever. What only fetches the
 -- result of the run that it has launched has passed its gates before.
 local function passes_gate(id, key, lane, entry, created)
-  local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in')
+  local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in', 'run')
+  local reason, kept_for, call
+  if gate[5] then
+    reason, kept_for, call = cut_short(P .. K.task .. gate[5])
+  end
+  if reason then
+    cancel_task(id, reason, call, stamp, kept_for, tally, recent)
+    parked, stirred = parked + 1, true
+    return false
+  end
   if gate[1] and (tonumber(gate[1]) or now) < now then
     expire(id)
     return false

@@ -29,28 +29,35 @@ end
 local late = redis.pcall('ZRANGEBYSCORE', P .. K.expiring, '-inf', whole(now), 'LIMIT', 0, 10)
 for _, run in ipairs(late) do
   local key = P .. K.task .. run
-  local r = redis.pcall('HMGET', key, 'status', 'parts')
-  if r[1] and r[2] and FROM.join[r[1]] then
+  local r = redis.pcall('HMGET', key, 'status', 'parts', 'revival')
+  if r[3] then
+    revive_some(run)
+  elseif r[1] and r[2] and FROM.join[r[1]] then
+    on(K.expiring, 'ZREM', run)
+    redis.call('HSET', key, 'winding', 'all ' .. retention .. ' deadline')
     close(run, redis.call('HMGET', key, unpack(CLOSING)), 'fail', stamp, retention, tally, 'reason', 'its deadline has passed')
     bury(run, stamp, retention)
     recent[#recent + 1] = run
     recent[#recent + 1] = TO.fail
-    local parts = {}
-    for part in string.gmatch(r[2], '%S+') do
-      parts[#parts + 1] = part
-    end
-    for n = #parts, 1, -1 do -- the last ones first, so that they are not skipped
-      cancel_task(parts[n], 'the deadline of its run has passed', 'deadline', stamp, retention, tally, recent)
-    end
+  else
+    go_on(run, stamp, tally)
   end
-  on(K.expiring, 'ZREM', run)
+end
+local told = 0
+while spent < STEP do
+  local first = on(K.untold, 'ZPOPMIN')
+  if not first[1] then
+    break
+  end
+  tell_on(first[1], first[2], stamp, tally)
+  told = told + 1
 end
 local gates = on(K.refill, 'ZRANGEBYSCORE', '-inf', whole(now), 'LIMIT', 0, 10)
 for _, name in ipairs(gates) do
   redis.call('ZREM', P .. K.refill, name)
   hand_over(name, now)
 end
-if #recent > 0 then
+if #late + told > 0 or #recent > 0 then
   remember(recent)
   keep_counts(tally, now)
 end
@@ -62,4 +69,7 @@ for _, index in ipairs({K.due, K.expiring, K.refill}) do
     wait = wait < 0 and left or math.min(wait, left)
   end
 end
-return {#ids + #late + #gates, wait}
+if on(K.untold, 'ZCARD') > 0 then
+  wait = 0
+end
+return {#ids + #late + told + #gates, wait}

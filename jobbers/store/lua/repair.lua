@@ -14,10 +14,11 @@ local function wrong(id, what)
   return mend
 end
 
+-- Whether the run of a task is open, or has ended and its tasks are still being looked at.
 local function in_open_run(key)
   local run = redis.call('HGET', key, 'run')
-  local status = run and redis.call('HGET', P .. K.task .. run, 'status')
-  return status and FROM.cancel[status]
+  local r = run and redis.call('HMGET', P .. K.task .. run, 'status', 'winding') or {}
+  return r[1] and (FROM.cancel[r[1]] or r[2])
 end
 
 local function check(id)
@@ -54,10 +55,21 @@ local function check(id)
       redis.call('ZADD', P .. K.leases, whole(now + lease), id)
     end
   elseif FROM.unblock[status] then
-    local r = redis.call('HMGET', key, 'parked', 'created')
+    local r = redis.call('HMGET', key, 'parked', 'created', 'revival')
     if r[1] and not on(K.line .. r[1], 'ZSCORE', id) and wrong(id, 'parked, but in no line') then
       stand(id, r[1], lane, r[2])
       look_again(r[1], now)
+    end
+    if r[3] and not on(K.expiring, 'ZSCORE', id) and wrong(id, 'a run with tasks to revive, but nobody looks for it') then
+      on(K.expiring, 'ZADD', stamp, id)
+    end
+  elseif redis.call('HEXISTS', key, 'winding') == 1 then
+    if not on(K.expiring, 'ZSCORE', id) and wrong(id, 'a run that has ended, but nobody looks for its tasks') then
+      on(K.expiring, 'ZADD', stamp, id)
+    end
+  elseif redis.call('HEXISTS', key, 'next') == 1 and not on(K.untold, 'ZSCORE', id) then
+    if wrong(id, 'ended, but has not told all others of it') then
+      on(K.untold, 'ZADD', retention, id)
     end
   elseif redis.call('PTTL', key) < 0 and not FROM.unblock[status] and not in_open_run(key) then
     if wrong(id, 'final, but kept for ever') then
