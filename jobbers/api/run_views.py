@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from jobbers.inspector import TaskPage
 from jobbers.run import NodeState, RunHandle
 from jobbers.store.runs import RUN_TYPE
 
+AT_ONCE = 500
+"""For how many nodes of a run a server's event loop waits."""
 _ID = Field(examples=["01JGZ3Y9W5V8Q2M4T6R8K0N1PD"])
 
 
@@ -136,10 +138,11 @@ class RunView(View):
     @classmethod
     async def of(cls, handle: RunHandle) -> RunView:
         """The view of a run. Raises :class:`NotFound`."""
-        nodes = [
-            RunNode(**_plain(node), items=Items(**node.items._asdict()) if node.items else None)
-            for node in await handle.nodes()
-        ]
+        nodes = []
+        for place, node in enumerate(await handle.nodes()):
+            if place % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            nodes.append(_node(node))
         record = await handle.record()
         return cls(
             id=handle.id,
@@ -153,7 +156,10 @@ class RunView(View):
         )
 
 
-def _plain(node: NodeState) -> dict[str, Any]:
-    return {name: getattr(node, name) for name in RunNode.model_fields if name not in ("items", "after")} | {
-        "after": list(node.after)
-    }
+def _node(node: NodeState) -> RunNode:
+    items = Items(**node.items._asdict()) if node.items else None
+    values = {name: getattr(node, name) for name in _PLAIN}
+    return RunNode(**values, after=list(node.after), items=items)
+
+
+_PLAIN = [name for name in RunNode.model_fields if name not in ("items", "after")]

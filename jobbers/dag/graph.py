@@ -15,6 +15,9 @@ AnyNode = TypeVar("AnyNode", bound=Node)
 MAX_NODES = 5000
 """What one call to the server may create: a launch keeps it from all others for about 15 us a node."""
 
+MAX_EDGES = 250_000
+"""What 500 nodes make that each wait for 500 others: the id of each is in the record of whom it waits for."""
+
 
 class Graph:
     """Nodes and parameters under a name."""
@@ -147,6 +150,11 @@ class Graph:
         if not self.nodes:
             raise InvalidInput(f"graph {self.name!r} has no nodes: add one with node(task, …)")
         parents = {node: node.parents for node in self.nodes}
+        if (edges := sum(map(len, parents.values()))) > MAX_EDGES:
+            raise InvalidInput(
+                f"graph {self.name!r} has {edges:,} edges, and {MAX_EDGES:,} fit into one run: put a node "
+                "between those that all wait for the same"
+            )
         left = {node: len(of) for node, of in parents.items()}
         followers: dict[Node, list[Node]] = {node: [] for node in self.nodes}
         for node, of in parents.items():

@@ -5,6 +5,7 @@ import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
 
 const MOST = 60;
+const PAGE = 200;
 const ROW = 22;
 const NAME = 190;
 const WIDTH = 900;
@@ -29,13 +30,13 @@ export function spans(nodes, created, now) {
 /** The names of the nodes of the critical path: from the one that ended last back, each time to the parent that ended last. */
 export function critical(nodes, found) {
   const byName = new Map(found.map((one) => [one.node.name, one]));
-  const path = [];
+  const path = new Set();
   let last = found.reduce((most, one) => (most === null || one.end > most.end ? one : most), null);
-  while (last && !path.includes(last.node.name)) {
-    path.unshift(last.node.name);
+  while (last && !path.has(last.node.name)) {
+    path.add(last.node.name);
     last = last.node.after.map((name) => byName.get(name)).reduce((most, one) => (one && (!most || one.end > most.end) ? one : most), null);
   }
-  return path;
+  return [...path].reverse();
 }
 
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, ...[1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440].map((minutes) => minutes * 60_000)];
@@ -66,7 +67,7 @@ function Row({ one, index, from, scale, decisive }) {
 }
 
 export function Gantt({ nodes, run }) {
-  const [all, setAll] = useState(false);
+  const [page, setPage] = useState(null);
   const now = run.finished ? ms(run.finished) : Date.now();
   const found = spans(nodes, run.created, now);
   if (!found.length) return html`<p class="faint">Nothing has begun yet. When nodes run, this shows how long each waited and ran.</p>`;
@@ -75,18 +76,23 @@ export function Gantt({ nodes, run }) {
   const sorted = [...found].sort((a, b) => a.start - b.start || a.end - b.end);
   // of many nodes those of the critical path and the longest
   const kept = new Set([...sorted].sort((a, b) => decisive.has(b.node.name) - decisive.has(a.node.name) || b.wait + b.ran - a.wait - a.ran).slice(0, MOST));
-  const drawn = all ? sorted.slice(0, 20 * MOST) : sorted.filter((one) => kept.has(one));
-  const from = Math.min(...found.map((one) => one.ready));
-  const until = Math.max(from + 1, ...found.map((one) => one.end));
+  const last = Math.ceil(found.length / PAGE) - 1;
+  const first = page === null ? null : Math.min(page, last) * PAGE;
+  const drawn = first === null ? sorted.filter((one) => kept.has(one)) : sorted.slice(first, first + PAGE);
+  const [begun, ended] = [Math.min(...found.map((one) => one.ready)), Math.max(...found.map((one) => one.end))];
+  const from = Math.min(...drawn.map((one) => one.ready));
+  const until = Math.max(from + 1, ...drawn.map((one) => one.end));
   const scale = (WIDTH - NAME - 8) / (until - from);
   const height = AXIS + drawn.length * ROW;
   const onPath = found.filter((one) => decisive.has(one.node.name));
   const total = (name) => onPath.reduce((sum, one) => sum + one[name], 0) / 1000;
-  return html`<p class="faint">${`${duration((until - from) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}</p>
+  return html`<p class="faint">${`${duration((ended - begun) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}</p>
     <ul class="legend"><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="wait" y="2" width="16" height="6" /></svg>ready, waits for a worker</li><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="ran" width="16" height="10" rx="2" /></svg>runs</li></ul>
     <div class="scroll gantt" tabindex="0" role="region" aria-label="When each node waited and ran">
       <svg viewBox=${`0 0 ${WIDTH} ${height}`} width=${WIDTH} height=${height}><${Axis} length=${until - from} scale=${scale} height=${height} />${drawn.map(
         (one, index) => html`<${Row} key=${one.node.name} one=${one} index=${index} from=${from} scale=${scale} decisive=${decisive.has(one.node.name)} />`,
       )}</svg></div>
-    ${drawn.length < found.length && html`<p class="faint">${`The critical path and the longest, of ${number(found.length)}.`} ${!all && html`<button class="link" onClick=${() => setAll(true)}>${`Show ${number(Math.min(found.length, 20 * MOST))}`}</button>`}</p>`}`;
+    ${first === null
+      ? drawn.length < found.length && html`<p class="faint">${decisive.size > MOST ? "The longest of the critical path" : "The critical path and the longest"}${`, of ${many(found.length, "node")}.`} <button class="link" onClick=${() => setPage(0)}>${last > 0 ? `Show all, ${PAGE} at a time` : "Show all"}</button></p>`
+      : html`<nav class="pager" aria-label="Pages of the time axis"><button class="link" onClick=${() => setPage(null)}>The longest only</button>${last > 0 && html`<button disabled=${first === 0} onClick=${() => setPage(first / PAGE - 1)}>Previous</button><span>${`${number(first + 1)}–${number(first + drawn.length)} of ${number(found.length)}`}</span><button disabled=${first / PAGE >= last} onClick=${() => setPage(first / PAGE + 1)}>Next</button>`}</nav>`}`;
 }

@@ -1,12 +1,14 @@
 // Graphs of nodes, drawn as SVG from left to right: each node stands behind all that it waits for.
 
-import { html } from "../vendor/vendor.js";
+import { html, useState } from "../vendor/vendor.js";
 import { link } from "./route.js";
 import { many, number, shown } from "./text.js";
 import { Shape } from "./ui.js";
 
 /** Above so many nodes, those of one type that stand equally far from the start are drawn as one. */
 export const MOST = 300;
+const BANDS = 60;
+const MOST_OPEN = 60;
 const BOX = { width: 176, height: 42, across: 56, down: 14 };
 const BEND = 0.45; // of the height of a node
 const MOST_BENDS = 1500;
@@ -35,24 +37,37 @@ export function depths(nodes) {
   return depth;
 }
 
-/** Nodes of one type and depth as one, which counts their statuses. */
-export function grouped(nodes) {
+/** Nodes of one type and depth as one, which counts their statuses; where these would be too many, all of some neighbouring depths.
+ * Of groups that are `opened`, by name, the nodes are there besides, those first that have gone wrong or run. */
+export function grouped(nodes, opened = new Set()) {
   const depth = depths(nodes);
-  const home = new Map(nodes.map((node) => [node.name, JSON.stringify([depth.get(node.name), node.type])]));
+  const kinds = new Set(nodes.map((node) => JSON.stringify([depth.get(node.name), node.type])));
+  const stages = Math.max(0, ...depth.values()) + 1;
+  const band = Math.ceil(stages / BANDS);
+  const bands = kinds.size > 2 * MOST;
   const groups = new Map();
+  const home = new Map();
   for (const node of nodes) {
-    const key = home.get(node.name);
-    const group = groups.get(key) ?? { name: key, label: node.type, type: node.type, members: 0, after: new Set(), statuses: new Map() };
-    group.members += 1;
+    const stage = depth.get(node.name);
+    const at = Math.floor(stage / band);
+    const key = JSON.stringify(bands ? [at] : [stage, node.type]);
+    const last = Math.min(stages, (at + 1) * band);
+    const label = bands ? `stage ${at * band + 1}${last > at * band + 1 ? `–${last}` : ""}` : node.type;
+    const group = groups.get(key) ?? { name: key, label, type: bands ? null : node.type, open: opened.has(key), nodes: [], after: new Set(), statuses: new Map() };
+    group.nodes.push(node);
     group.statuses.set(node.status, (group.statuses.get(node.status) ?? 0) + 1);
-    for (const parent of node.after) if (home.has(parent) && home.get(parent) !== key) group.after.add(home.get(parent));
+    home.set(node.name, key);
     groups.set(key, group);
   }
-  return [...groups.values()].map((group) => ({
-    ...group,
-    after: [...group.after],
-    status: ORDER.find((status) => group.statuses.has(status)),
-  }));
+  const rank = (node) => ORDER.indexOf(node.status ?? null);
+  const single = [...groups.values()].flatMap((group) => (group.nodes.length === 1 ? group.nodes : group.open ? [...group.nodes].sort((a, b) => rank(a) - rank(b)).slice(0, MOST_OPEN) : []));
+  const place = new Map([...home, ...single.map((node) => [node.name, node.name])]);
+  const outside = (node) => node.after.filter((parent) => place.has(parent) && place.get(parent) !== home.get(node.name));
+  for (const node of nodes) for (const parent of outside(node)) if (home.get(parent) !== home.get(node.name)) groups.get(home.get(node.name)).after.add(place.get(parent));
+  return [
+    ...[...groups.values()].filter((group) => group.nodes.length > 1).map(({ nodes: members, ...group }) => ({ ...group, members: members.length, after: [...group.after], status: ORDER.find((status) => group.statuses.has(status)) })),
+    ...single.map((node) => ({ ...node, after: [...new Set(outside(node).map((parent) => place.get(parent)))] })),
+  ];
 }
 
 /** Nodes with a bend in each layer that an edge passes, so that it goes around the nodes there: {name, after, bend}. */
@@ -125,6 +140,7 @@ export function layout(nodes) {
 const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function second(node) {
+  if (node.members && node.status === undefined) return many(node.members, "node");
   if (node.members) return [...node.statuses].map(([status, count]) => `${number(count)} ${status ?? "expired"}`).join(", ");
   if (node.items) return node.items.total === null ? "map" : `${number(node.items.done)} of ${number(node.items.total)} items`;
   if (node.status !== undefined) return node.status ?? "expired";
@@ -152,7 +168,7 @@ function ways(places) {
   return [...places.values()].filter((place) => place.node).flatMap((place) => place.after.map((name) => [...back(places.get(name)), place]));
 }
 
-function Box({ place }) {
+function Box({ place, press }) {
   const { node, x, y } = place;
   const name = node.members ? `${node.label} × ${number(node.members)}` : node.name;
   const words = second(node);
@@ -163,19 +179,27 @@ function Box({ place }) {
     <text class="node-name" x=${node.status ? 32 : 12} y="18">${clip(shown(name), node.status ? 20 : 24)}</text>
     <text class="node-note" x=${node.status ? 32 : 12} y="33">${clip(shown(words), node.status ? 22 : 27)}</text>
   </g>`;
-  return node.id ? html`<a href=${link("tasks", node.id)}>${body}</a>` : body;
+  if (!node.members) return node.id ? html`<a href=${link("tasks", node.id)}>${body}</a>` : body;
+  const keyed = (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    press(node.name);
+  };
+  return html`<g class="group" role="button" tabindex="0" aria-expanded=${node.open} aria-label=${`${shown(name)}: ${shown(words)}`} onClick=${() => press(node.name)} onKeyDown=${keyed}>${body}</g>`;
 }
 
 /** A graph; nodes are {name, type, after} and, in a run, {id, status, items}. */
 export function Graph({ nodes, label }) {
+  const [opened, setOpened] = useState(new Set());
+  const press = (name) => setOpened((names) => (names.has(name) ? new Set([...names].filter((one) => one !== name)) : new Set([...names, name])));
   const large = nodes.length > MOST;
-  const drawn = large ? grouped(nodes) : nodes;
+  const drawn = large ? grouped(nodes, opened) : nodes;
   const { places, width, height } = layout(drawn);
-  return html`${large && html`<p class="faint">${`${many(nodes.length, "node")}: those of one type that are equally far from the start are drawn as one. All are in the table.`}</p>`}
+  return html`${large && html`<p class="faint">${`${many(nodes.length, "node")}: those of one type that are equally far from the start are drawn as one${drawn.some((one) => one.members && one.type === null) ? ", or all of some stages" : ""}. Press one to see up to ${MOST_OPEN} of its nodes. All are in the table.`} ${opened.size > 0 && html`<button class="link" onClick=${() => setOpened(new Set())}>Close all</button>`}</p>`}
     <div class="scroll graph" tabindex="0" role="region" aria-label=${`${shown(label)}; the table below says the same`}>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
       <defs><marker id="arrow" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0 6 3 0 6Z" /></marker></defs>
       ${ways(places).map((way) => html`<${Edge} key=${JSON.stringify([way[0].name, way.at(-1).name])} way=${way} />`)}
-      ${[...places.values()].filter((place) => place.node).map((place) => html`<${Box} key=${place.name} place=${place} />`)}
+      ${[...places.values()].filter((place) => place.node).map((place) => html`<${Box} key=${place.name} place=${place} press=${press} />`)}
     </svg></div>`;
 }

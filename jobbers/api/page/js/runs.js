@@ -100,9 +100,9 @@ function Nodes({ run, refresh }) {
   const { nodes } = run;
   const over = FINAL.includes(run.status);
   const [status, setStatus] = useState("");
-  const [all, setAll] = useState(false);
+  const [rows, setRows] = useState(ROWS);
   const found = nodes.filter((node) => !status || (node.status ?? "expired") === status);
-  const visible = all ? found : found.slice(0, ROWS);
+  const visible = found.slice(0, rows);
   const statuses = [...new Set(nodes.map((node) => node.status ?? "expired"))];
   const columns = [{ name: "Node", grow: true }, { name: "Status" }, { name: "Task", wide: true }, { name: "Type", wide: true }, { name: "Waits for", wide: true }, { name: "Items", wide: true }, { name: "Ran", end: true, wide: true }, { name: "Reason", wide: true, grow: true }, ...(over ? [{ name: "Action", end: true, head: html`<span class="hidden">Action</span>` }] : [])];
   return html`<div class="bar-above"><label class="filter"><span>Status</span><select value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">any</option>${statuses.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label></div>
@@ -120,7 +120,7 @@ function Nodes({ run, refresh }) {
         ...(over ? [html`<${From} run=${run} node=${node} refresh=${refresh} />`] : []),
       ],
     }))} />
-    ${visible.length < found.length && html`<button class="link" onClick=${() => setAll(true)}>${`${found.length - visible.length} more`}</button>`}`;
+    ${visible.length < found.length && html`<button class="link" onClick=${() => setRows(rows + ROWS)}>${`${number(Math.min(ROWS, found.length - visible.length))} more`}</button>`}`;
 }
 
 export function Run({ id }) {
