@@ -1,0 +1,140 @@
+"""What is long is done in steps: ends that are told of, runs that are cancelled or repeated; and what lies between two."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from jobbers.core.status import Status
+from jobbers.store.runs import RevivedTask
+from jobbers.store.store import Store
+from tests.store.kit import LEASE, RETENTION, Edges, claim, fail, field, launch, status_of, succeed
+
+pytestmark = pytest.mark.anyio
+
+MANY = 700
+WIDE: Edges = {f"n{number}": "" for number in range(MANY)}
+
+
+async def cancel_some(store: Store, run: str) -> list[bytes]:
+    """The first step of a client that dies then. Returns the runs of which tasks are left."""
+    prefix = store.shards[0].prefix
+    reply = await store.gateway.run("cancel", prefix, [RETENTION, "enough", "call", 0, run])
+    assert reply[0] == b"blocked"
+    return list(reply[1:])
+
+
+async def finish(store: Store) -> None:
+    """What workers do meanwhile."""
+    while (await store.upkeep.promote(0, RETENTION)).moved:
+        pass
+
+
+async def counts(store: Store, ids: dict[str, str]) -> dict[str, int]:
+    place = store.shards[0].task
+    found = await store.gateway.commands([("HGET", place(task_id), "status") for task_id in ids.values()])
+    return {status.decode(): number for status, number in Counter(found).items()}
+
+
+async def test_nothing_of_a_run_starts_while_it_is_cancelled(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    assert await cancel_some(store, run) == [run.encode()]
+    assert await status_of(store, run) == "cancelled"
+    left = (await counts(store, ids))["queued"]
+    assert 0 < left < MANY
+    assert await claim(store) == []
+    assert (await counts(store, ids))["queued"] < left  # a claim cancels what it finds
+    await finish(store)
+    assert await counts(store, ids) == {"cancelled": MANY}
+    assert await field(store, ids["n0"], "reason") == "enough"
+    assert await field(store, run, "winding") is None
+    assert (await store.upkeep.promote(0, RETENTION)).next_ms is None
+
+
+async def test_what_runs_of_it_meanwhile_starts_nothing(store: Store) -> None:
+    edges = {"a": "", "b": "a"} | WIDE
+    run, ids = await launch(store, edges)
+    (task,) = await claim(store, 1)
+    assert task.id == ids["a"]
+    await cancel_some(store, run)
+    assert await succeed(store, [ids["a"]]) == []
+    assert await status_of(store, ids["b"]) == "blocked"
+    await finish(store)
+    assert await counts(store, ids) == {"succeeded": 1, "cancelled": MANY + 1}
+
+
+async def test_a_client_cancels_to_the_end(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    assert await store.tasks.cancel([run, ids["n3"]], RETENTION, "enough") == {
+        run: Status.BLOCKED,
+        ids["n3"]: Status.QUEUED,
+    }
+    assert await counts(store, ids) == {"cancelled": MANY}
+
+
+async def test_a_repetition_goes_on_without_its_client(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", MANY]
+    for task_id in ids.values():
+        words += (task_id, 0, run, "")
+    prefix = store.shards[0].prefix
+    assert (await store.gateway.run("revive", prefix, words))[0] == b"more"
+    assert await status_of(store, run) == "blocked"
+    assert (await counts(store, ids))["cancelled"] > 0
+    await finish(store)
+    assert await counts(store, ids) == {"queued": MANY}
+    assert await store.gateway.run("revive", prefix, words[:2]) == [b"done", run.encode()]
+    assert await field(store, run, "revival") is None
+
+
+async def test_a_run_can_be_cancelled_while_it_is_revived(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", MANY]
+    for task_id in ids.values():
+        words += (task_id, 0, run, "")
+    await store.gateway.run("revive", store.shards[0].prefix, words)
+    await store.tasks.cancel([run], RETENTION, "again enough")
+    await finish(store)
+    assert await counts(store, ids) == {"cancelled": MANY}
+    assert await status_of(store, run) == "cancelled"
+
+
+async def test_what_has_not_been_told_is_of_no_new_life(store: Store) -> None:
+    """`a` has told some of its followers when the run is cancelled and repeated: nobody hears of its first end again."""
+    edges = {"a": "", **dict.fromkeys(WIDE, "a"), "b": "", "last": "a b"}
+    run, ids = await launch(store, edges)
+    await claim(store, 2)
+    assert await succeed(store, [ids["a"]]) == []
+    assert (await counts(store, ids))["blocked"] > 1
+    await store.tasks.cancel([run], RETENTION, "enough")
+    assert await field(store, ids["a"], "next") is None
+    tasks = [
+        RevivedTask(
+            task_id, int(name == "last"), () if name == "a" else [ids["last"]] if name == "b" else [run]
+        )
+        for name, task_id in ids.items()
+    ]
+    await store.runs.revive(run, MANY + 1, tasks)
+    await finish(store)
+    assert await counts(store, ids) == {"succeeded": 1, "queued": MANY + 1, "blocked": 1}
+
+
+async def test_marks_that_are_lost_are_found_again(store: Store) -> None:
+    keys = store.shards[0]
+    run, ids = await launch(store, WIDE)
+    await cancel_some(store, run)
+    other, more = await launch(store, {"a": "", **dict.fromkeys(WIDE, "a")})
+    while not (taken := await claim(store, 1)):
+        pass  # it cancels what it finds of the first run
+    assert [task.id for task in taken] == [more["a"]]
+    assert await fail(store, [more["a"]]) == []
+    await store.gateway.command("DEL", keys.expiring, keys.untold)
+    found = await store.upkeep.repair(0, [run, more["a"]], LEASE, RETENTION, mend=True)
+    assert {finding.id for finding in found} == {run, more["a"]}
+    await finish(store)
+    assert await counts(store, ids) == {"cancelled": MANY}
+    assert await counts(store, more) == {"failed": 1, "skipped": MANY}
+    assert await status_of(store, other) == "failed"
