@@ -140,6 +140,17 @@ def test_no_more_nodes_than_one_call_can_create() -> None:
         graph.node(NOTE)
 
 
+def test_no_more_edges_than_one_call_can_create() -> None:
+    graph = Graph("g")
+    first = [graph.node(NOTE) for _ in range(501)]
+    for _ in range(500):
+        graph.node(NOTE).after(*first)
+    with pytest.raises(
+        InvalidInput, match="has 250,500 edges, and 250,000 fit into one run: put a node between"
+    ):
+        graph.ordered()
+
+
 def test_chains_and_groups_nest() -> None:
     fetch = Call(FETCH, ("a",), {})
     count, total = Call(COUNT, (), {"least": 1}), Call(TOTAL, (), {})

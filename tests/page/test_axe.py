@@ -63,7 +63,7 @@ async def test_nothing_in_what_opens(stage: Stage) -> None:
 
 
 async def test_large_runs_are_drawn_in_time(stage: Stage) -> None:
-    """5,000 nodes in layers of 100, each with ten parents: more than any run may have today."""
+    """5,000 nodes in layers of 100, each with ten parents: as many as a run may have."""
     took = await stage.page.evaluate("""async () => {
         const { grouped, layout } = await import('./js/graph.js');
         const { critical, spans } = await import('./js/gantt.js');

@@ -41,3 +41,45 @@ async def test_marks_of_the_axis_are_few_and_round(stage: Stage) -> None:
     assert marks[2] == [0, 20, 40, 60, 80]
     assert marks[3][-1] == 60_000
     assert skews == [1, 1.5, None, None]
+
+
+async def test_groups_of_a_large_run_open_by_keyboard(stage: Stage) -> None:
+    page = stage.page
+    dag = stage.app.dag("deep")
+    last = dag.node(stage.app.find("echo"), 1, fail=True).named("first")
+    for number in range(700):
+        last = dag.node(stage.app.find("echo")).named(f"n{number}").after(last)
+    run = await dag.submit()
+    await stage.go(f"#/runs/{run.id}", "deep")
+    groups = page.locator(".graph .group")
+    await expect(groups).to_have_count(59)  # 701 stages, twelve in each box
+    await expect(groups.first).to_contain_text("1 failed")
+    await groups.first.focus()
+    await page.keyboard.press("Enter")
+    await expect(groups.first).to_have_attribute("aria-expanded", "true")
+    await expect(page.locator(".graph .node")).to_have_count(59 + 12)
+    await expect(page.locator(".graph .node", has_text="failed").nth(1)).to_contain_text("first")
+    await page.keyboard.press(" ")
+    await expect(page.locator(".graph .node")).to_have_count(59)
+    await page.get_by_role("button", name="200 more").click()
+    await expect(page.get_by_role("region", name="Nodes of the run").locator("tbody tr")).to_have_count(400)
+
+
+async def test_a_time_axis_of_many_nodes_has_pages(stage: Stage) -> None:
+    page = stage.page
+    dag = stage.app.dag("broad")
+    for number in range(250):
+        dag.node(stage.app.find("words"), "a").named(f"n{number}")
+    run = await dag.submit()
+    await run.wait(20)
+    await stage.go(f"#/runs/{run.id}", "broad")
+    await expect(page.locator(".gantt .span")).to_have_count(60)
+    await page.get_by_role("button", name="Show all, 200 at a time").click()
+    await expect(page.locator(".gantt .span")).to_have_count(200)
+    await (
+        page.get_by_role("navigation", name="Pages of the time axis")
+        .get_by_role("button", name="Next")
+        .click()
+    )
+    await expect(page.locator(".gantt .span")).to_have_count(50)
+    await stage.see("201–250 of 250")
