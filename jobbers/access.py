@@ -16,6 +16,7 @@ from jobbers.core.granularity import Overrides
 from jobbers.core.queue_rules import QueueLimit
 from jobbers.inspector import Inspector
 from jobbers.limits import Limits
+from jobbers.live_policies import LivePolicies
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore, FolderBlobStore
 from jobbers.store.connect import Connector, ServerConnector
@@ -40,6 +41,7 @@ class Access:
         self.queue_limits: dict[str, QueueLimit] = {}
         self.limits = Limits(self.client)
         self.breakers = Breakers(self.client, settings)
+        self.policies = LivePolicies(self.client, self.task_types)
         self.on_granularity: Callable[[Overrides], None] | None = None
         self._connector: Connector | None = None
         self._embedded: EmbeddedServer | None = None
@@ -108,6 +110,7 @@ class Access:
         )
         store.gateway.events = self.events
         store.granularity.follow = self.on_granularity
+        store.policies.follow = self.policies.follow
         if settings.retry_budget:
             pace = settings.shards * 1_000_000 / settings.retry_budget_least
             store.tasks.budget = RetryBudget(round(settings.retry_budget * 1_000_000), round(pace))

@@ -237,6 +237,7 @@ class Jobbers(Access):
         if self.telemetry is not None:
             task_type.outbound = self.telemetry.outbound
             task_type.telemetry = overridden(self._live, task_type.name) or task_type.telemetry
+        self.policies.entered(task_type)
         self.limits.define(task_type.gates)
         self.breakers.define(task_type.gates)
         self.task_types[task_type.name] = task_type
@@ -374,6 +375,13 @@ class Jobbers(Access):
     def type_queues(self) -> set[str]:
         """The queues to which the registered task types send."""
         return {queue for it in self.task_types.values() for queue in it.policy.queues}
+
+    def result_seconds(self) -> float:
+        """How long a result of any of its task types may be wanted."""
+        kept = [self.settings.retention_ms]
+        for it in self.task_types.values():
+            kept += (it.policy.retention_ms, it.coded.retention_ms)
+        return max(kept) / 1000
 
     def queues_of(self, role: str | None = None) -> list[str]:
         """The queues of a role; without one, those of the registered task types. Raises :class:`ConfigError`."""

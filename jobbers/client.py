@@ -85,11 +85,19 @@ class Client:
         self._waiting: list[tuple[TaskSpec, asyncio.Future[str]]] = []
         self._flush: asyncio.Task[None] | None = None
 
+    async def heard_anew(self) -> bool:
+        """Look at the rules of queues and task types, unless that was done a second ago. Returns whether that brought other
+        policies of types."""
+        before = self.store.policies.known
+        if self.store.queues.recent is None:
+            await self.store.queues.refreshed()
+        return self.store.policies.known is not before
+
     async def submit(self, specs: Sequence[TaskSpec]) -> list[str]:
         """Create tasks in as few calls as possible. Returns for each the id that stands for it: its own, or that of the
         task that holds its unique key. Raises :class:`QueueDraining` or :class:`QueueFull`."""
         rules = self.store.queues.recent or await self.store.queues.refreshed()
-        specs = rules.routed(specs)
+        specs = rules.placed(specs)
         if rules.limits or rules.draining:
             await self._admit(specs, rules)
         await self._refuse_struck(specs)
@@ -134,8 +142,7 @@ class Client:
 
     async def _submit_alone(self, spec: TaskSpec) -> str:
         rules = self.store.queues.recent or await self.store.queues.refreshed()
-        if rules.routes:
-            (spec,) = rules.routed([spec])
+        (spec,) = rules.placed((spec,))
         await self._refuse_struck((spec,))
         task_id = await self.store.tasks.submit_one(spec)
         if (tell := self.events.tell) is not None and task_id == spec.id:

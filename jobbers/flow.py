@@ -182,6 +182,8 @@ async def _start(
     if run_id is None and launch.limited:
         launch = work.prepare(new_id(limited=True))
     client = await get_client()
+    if await client.heard_anew():
+        launch = work.prepare(launch.run_id)
     await client.store.runs.launch(*launch, deadline_ms=deadline_ms)
     if (tell := client.events.tell) is not None:
         tell(RunSubmitted(launch.run_id, launch.plan.name, len(launch.tasks)))

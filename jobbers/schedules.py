@@ -137,7 +137,7 @@ class Schedules:
             task = task_type_of(target.task)
             task.signature.check(target.args, target.kwargs)
             envelope = encode_arguments(task.name, target.args, target.kwargs, None, task.max_payload)
-            policy = task.policy
+            policy = task.coded  # what is set live comes later, with each start
             placement = Placement(
                 task.name, policy.queue, policy.priority, deadline_ms=policy.deadline_ms or 0
             )
@@ -287,6 +287,16 @@ class Schedules:
             return schedule.queue
         given = unpack_envelope(envelope)
         return task.choose_queue(task.policy.spread, given.args, given.kwargs)
+
+    def urgency_of(self, schedule: Schedule) -> tuple[int, int]:
+        """Priority, and deadline in ms (0: none), of the next task of a schedule: as it was written, but for what operators
+        say of its type."""
+        task = self._task_types.get(schedule.target)
+        live = {} if task is None else task.live
+        priority = task.policy.priority if task is not None and "priority" in live else schedule.priority
+        if task is not None and "deadline" in live:
+            return priority, task.policy.deadline_ms or 0
+        return priority, schedule.deadline_ms
 
     def gates_of(self, schedule: Schedule, envelope: bytes, queue: str) -> str:
         """The gates that the next task of a schedule has to pass."""

@@ -18,6 +18,7 @@ from jobbers.core.durations import Duration, to_ms, to_optional_ms
 from jobbers.core.ids import check_id
 from jobbers.core.keyed import key_text, only_one, placed
 from jobbers.core.limits import NO_GATES, Gates
+from jobbers.core.live_policy import Live, overlaid
 from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.payload import encode_arguments
 from jobbers.core.policy import Debounce, Keyed, Policy, Throttle, Unique, check_priority
@@ -188,7 +189,9 @@ class TaskType(Generic[P, R]):
             )
         self.function = function
         self.name = check_name(name, "the name of a task type")
-        self.policy = policy
+        self.coded = policy
+        self.live: Live = {}
+        self.policy = policy  # as it is now: operators change it live
         self.extras = extras
         self.max_payload = max_payload
         self.client = client
@@ -265,10 +268,18 @@ class TaskType(Generic[P, R]):
             if deadline is None
             else to_optional_ms(deadline, "deadline") or 0,
             unique_key="" if literal is None else check_unique_key(literal),
+            chosen=frozenset(
+                name for name, it in (("priority", priority), ("deadline", deadline)) if it is not None
+            ),
         )
         placement = placed(placement, given or self.policy.keyed)
         spread = self.policy.spread if queue is None else None
         return Submitter(self, Options(placement, spread, id, _check_headers(headers), keyed))
+
+    def follow(self, live: Live) -> None:
+        """From now on these options hold in the place of those of the code. Raises :class:`InvalidInput`,
+        :class:`ConfigError`."""
+        self.policy, self.live = overlaid(self.coded, live), live
 
     def choose_queue(self, spread: Spread, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """The queue of a task with these arguments. Raises :class:`InvalidInput` for one that the spread does not list."""

@@ -133,13 +133,14 @@ def prepare_all(
 
     Raises :class:`ApiError` that names the index of the first that is wrong."""
     prepared = []
-    placements: dict[tuple[str | int, ...], Placement] = {}  # what goes to the same place is written together
+    placements: dict[tuple[Any, ...], Placement] = {}  # what goes to the same place is written together
     known: Submitters = {}
     for index, submission in enumerate(submissions):
         try:
             task = prepare(app, caller, submission, call, index, known)
-            shared = placements.setdefault(task.spec.placement.head, task.spec.placement)
-            if shared is not task.spec.placement:
+            placement = task.spec.placement
+            shared = placements.setdefault((placement.head, placement.chosen), placement)
+            if shared is not placement:
                 task = task._replace(spec=replace(task.spec, placement=shared))
             prepared.append(task)
         except (InvalidInput, UnknownTaskType) as error:

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobbers.api.policy_views import nested
 from jobbers.api.strike_views import StrikeView
 from jobbers.api.task_views import View
-from jobbers.api.windows import Next
+from jobbers.api.windows import Next, Window
 from jobbers.app import Jobbers
+from jobbers.core.live_policy import Live
 from jobbers.core.policy import Policy
 from jobbers.errors import ConfigError, NotFound
 from jobbers.inspector import Inspector
@@ -141,14 +143,18 @@ class TaskTypeView(View):
 
     name: str
     description: str = Field(description="What its function's documentation says.")
-    policy: PolicyView
+    policy: PolicyView = Field(description="What its code says.")
+    live: dict[str, Any] = Field(
+        description="What operators have said in the place of that, by the names of `policy`.",
+        examples=[{"timeout": 5, "retry": {"attempts": 1}}],
+    )
     parameters: dict[str, Any] | None = Field(
         description="JSON schema of its arguments by name; `null` when its annotations cannot be resolved."
     )
 
     @classmethod
-    def of(cls, task_type: TaskType[Any, Any]) -> TaskTypeView:
-        """The view of a task type."""
+    def of(cls, task_type: TaskType[Any, Any], live: Live) -> TaskTypeView:
+        """The view of a task type, with what was set live about it."""
         try:
             parameters = task_type.signature.json_schema()
         except ConfigError:
@@ -156,7 +162,8 @@ class TaskTypeView(View):
         return cls(
             name=task_type.name,
             description=inspect.getdoc(task_type.function) or "",
-            policy=_policy(task_type.policy),
+            policy=_policy(task_type.coded),
+            live=nested(live),
             parameters=parameters,
         )
 
@@ -194,6 +201,15 @@ class TaskTypeList(View):
     task_types: list[TaskTypeView]
     cursor: Next = None
 
+    @classmethod
+    async def of(cls, app: Jobbers, window: Window | None = None) -> TaskTypeList:
+        """Those of an app by name, or only those in a window."""
+        known = await (await app.client()).store.policies.look()
+        found, cursor = sorted(app.task_types.values(), key=lambda one: one.name), None
+        if window is not None:
+            found, cursor = window.of(found, lambda one: one.name)
+        return cls(task_types=[TaskTypeView.of(one, known.get(one.name, {})) for one in found], cursor=cursor)
+
 
 class TaskTypeDetails(View):
     """A task type, and what holds for it now."""
@@ -211,16 +227,16 @@ class TaskTypeDetails(View):
         found = app.task_types.get(kind)
         if found is None:
             raise NotFound(f"there is no task type {kind[:100]!r} in the app of this service")
-        routes, strikes, counted = await asyncio.gather(
-            inspector.routes(), inspector.strikes(), inspector.stats(minutes)
+        rules, strikes, counted = await asyncio.gather(
+            inspector.store.queues.rules(), inspector.strikes(), inspector.stats(minutes)
         )
         outcomes: Counter[str] = Counter()
         for numbers in counted.values():
             for (_, of, outcome), number in numbers.items():
                 outcomes[outcome] += number if of == kind else 0
         return cls(
-            task_type=TaskTypeView.of(found),
-            route=routes.get(kind),
+            task_type=TaskTypeView.of(found, rules.policies.get(kind, {})),
+            route=rules.routes.get(kind),
             strikes=[StrikeView.of(strike) for strike in strikes if strike.type == kind],
             outcomes={outcome: number for outcome, number in sorted(outcomes.items()) if number},
         )

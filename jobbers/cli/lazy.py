@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "breakers": "List circuit breakers; open and close them.",
         "roles": "List roles and who serves what; change them live.",
         "workers": "List workers; pause them, let them end.",
+        "types": "List task types; change their timeouts, retries and more live.",
         "telemetry": "Show how much telemetry task types make; change it live.",
         "stats": "Show what became of tasks, and how long they ran.",
         "strike": "Keep tasks from running, by type and arguments.",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
+from jobbers.core.durations import to_ms, to_optional_ms
+from jobbers.core.live_policy import Live
 from jobbers.core.task import Placement, TaskSpec
 from jobbers.errors import InvalidInput
 
@@ -24,28 +26,39 @@ class QueueLimit:
 
 @dataclass(frozen=True, slots=True)
 class QueueRules:
-    """What was said of all queues. ``routes`` are queues by task type."""
+    """What was said of all queues, and of what goes into them: ``routes`` are queues by task type, ``policies`` options."""
 
     draining: frozenset[str] = frozenset()
     limits: Mapping[str, QueueLimit] = field(default_factory=dict)
     routes: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, Live] = field(default_factory=dict)
 
-    def routed(self, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
-        """The same tasks, each in the queue to which its type is sent now."""
-        if not self.routes:
+    def placed(self, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
+        """The same tasks, each in the queue to which its type is sent now, and as live policies want it."""
+        if not (self.routes or self.policies):
             return specs
         moved: dict[Placement, Placement] = {}  # what goes to the same place is written together
         routed = []
         for spec in specs:
             place = spec.placement
-            queue = self.routes.get(place.type, place.queue)
-            if queue != place.queue:
+            if place.type in self.routes or place.type in self.policies:
                 other = moved.get(place)
                 if other is None:
-                    other = moved[place] = dataclasses.replace(place, queue=queue)
+                    other = moved[place] = self._place(place)
                 spec = dataclasses.replace(spec, placement=other)  # noqa: PLW2901 - the same task elsewhere
             routed.append(spec)
         return routed
+
+    def _place(self, place: Placement) -> Placement:
+        live = self.policies.get(place.type, {})
+        changes: dict[str, Any] = {"queue": self.routes.get(place.type, place.queue)}
+        if "priority" in live and "priority" not in place.chosen:
+            changes["priority"] = live["priority"]
+        if "deadline" in live and "deadline" not in place.chosen:
+            changes["deadline_ms"] = to_optional_ms(live["deadline"], "deadline") or 0
+        if "retention" in live:
+            changes["retention_ms"] = to_ms(live["retention"], "retention")
+        return dataclasses.replace(place, **changes)
 
 
 def check_limit(max_length: int | None, when_full: str) -> QueueLimit:

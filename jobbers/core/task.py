@@ -22,6 +22,7 @@ class Placement:
     ``retention_ms`` is how long a record stays that is cancelled to make room for one of these tasks.
     ``collapse`` is how tasks with one key come to one: ``d`` by a debounce, ``t`` by a throttle, ``l`` by one with the last
     task at the end of the period; ``""``: they do not.
+    ``chosen`` names which of ``priority`` and ``deadline`` its submitter has said: nothing live takes their place.
     """
 
     type: str
@@ -37,6 +38,7 @@ class Placement:
     collapse: str = ""
     wait_ms: int = 0
     max_wait_ms: int = 0
+    chosen: frozenset[str] = frozenset()
 
     @cached_property
     def head(self) -> tuple[str | int, ...]:

@@ -11,6 +11,7 @@ from jobbers.core.lanes import Lane
 from jobbers.errors import ConfigError, NotFound, StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import LAYOUT_VERSION, WORKER_ORDER, GlobalKeys, ShardKeys
+from jobbers.store.live_policies import PolicyStore
 from jobbers.store.wire import ReplyError
 
 ORDERS = ("pause", "drain")
@@ -32,10 +33,13 @@ class WorkerInfo:
 class ControlStore:
     """Layout, pauses and workers of a namespace."""
 
-    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys) -> None:
+    def __init__(
+        self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys, policies: PolicyStore
+    ) -> None:
         self._gateway = gateway
         self._shards = shards
         self._keys = keys
+        self._policies = policies
 
     async def check_layout(self) -> None:
         """Write the layout if the namespace is new, else check that ours agrees. Raises :class:`ConfigError`."""
@@ -84,14 +88,14 @@ class ControlStore:
 
     async def announce(self, worker: str, facts: Mapping[str, str | int | float], ttl_ms: int) -> str:
         """Enter a worker into the roll, or refresh it. Returns what an operator has told it: one of :data:`ORDERS`, or
-        nothing."""
+        nothing. It also reads what operators have changed about task types."""
         seconds, _ = await self._gateway.command("TIME", patience=0)
         now = int(seconds) * 1000
         pairs = [part for pair in facts.items() for part in pair]
         served = [
             word for queue in str(facts.get("queues", "")).split(",") for word in (now, f"{worker} {queue}")
         ]
-        *_, told = await self._gateway.essential(
+        *_, told, policies = await self._gateway.essential(
             self._keys.prefix,
             [
                 ("ZADD", self._keys.workers, now, worker),
@@ -100,8 +104,10 @@ class ControlStore:
                 ("ZADD", self._keys.served, *served),
                 ("ZREMRANGEBYSCORE", self._keys.served, "-inf", now - SERVED_MS),
                 ("HGET", self._keys.worker(worker), WORKER_ORDER),
+                self._policies.read,
             ],
         )
+        self._policies.heard(policies)
         return told.decode(errors="replace") if isinstance(told, bytes) else ""
 
     async def tell(self, worker: str, order: str) -> None:

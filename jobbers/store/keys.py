@@ -56,6 +56,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | G:routes               | hash   | queues to which types are sent instead of their own                          |
 | G:roles                | hash   | roles that operators have changed: name, queues with weights                 |
 | G:granularity          | string | how much telemetry types make, by patterns, as operators have changed it     |
+| G:policies             | hash   | options of task types that operators have changed, as JSON                   |
 | G:served               | zset   | "worker queue" by the ms at which it last served that queue, for a day       |
 
 Channels: K:bell (something became due earlier than the promoter thinks), G:inbox:<client> (a watched task moved),
@@ -134,6 +135,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "roles": ":roles",
     "routes": ":routes",
     "granularity": ":granularity",
+    "policies": ":policies",
 }
 
 FIELDS = (
@@ -315,6 +317,7 @@ class GlobalKeys:
         self.served = self.prefix + GLOBAL_KEYS["served"]
         self.strikes = self.prefix + GLOBAL_KEYS["strikes"]
         self.granularity = self.prefix + GLOBAL_KEYS["granularity"]
+        self.policies = self.prefix + GLOBAL_KEYS["policies"]
 
     def worker(self, worker_id: str) -> str:
         """What a worker says of itself."""

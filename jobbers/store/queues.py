@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobbers.core.lanes import Lane
@@ -15,6 +16,7 @@ from jobbers.core.queue_rules import QueueLimit, QueueRules
 from jobbers.errors import InvalidName, StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.live_policies import PolicyStore
 from jobbers.store.wire import Argument, ReplyError
 
 log = logging.getLogger("jobbers.store")
@@ -31,21 +33,25 @@ MADE_ROOM = 200
 class QueueStore:
     """The rules of a namespace. Each shard has a copy, which its script of submissions reads."""
 
-    def __init__(self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys) -> None:
+    def __init__(
+        self, gateway: Gateway, shards: Sequence[ShardKeys], keys: GlobalKeys, policies: PolicyStore
+    ) -> None:
         self._gateway = gateway
         self._shards = shards
         self._keys = keys
+        self._policies = policies
         self._known = QueueRules()
         self._until = 0.0
         self._reading: asyncio.Task[QueueRules] | None = None
 
     async def rules(self) -> QueueRules:
         """The rules as they are now. Raises :class:`StoreError`."""
-        limits, routes = await asyncio.gather(
+        limits, routes, policies = await asyncio.gather(
             self._gateway.command("HGETALL", self._shards[0].queues, patience=0),
             self._gateway.command("HGETALL", self._keys.routes, patience=0),
+            self._policies.look(),
         )
-        return read_rules(limits, routes)
+        return replace(read_rules(limits, routes), policies=policies)
 
     @property
     def recent(self) -> QueueRules | None:

@@ -16,6 +16,7 @@ from jobbers.store.granularity import GranularityStore
 from jobbers.store.inspect import InspectStore
 from jobbers.store.keys import GlobalKeys, ShardKeys
 from jobbers.store.limits import LimitStore
+from jobbers.store.live_policies import PolicyStore
 from jobbers.store.logs import LogStore
 from jobbers.store.maps import MapStore
 from jobbers.store.once import OnceStore
@@ -51,7 +52,8 @@ class Store:
         self.gateway = Gateway(connector, patience=patience, name=name, replicated=replicated)
         self.shards = [ShardKeys(namespace, shard) for shard in range(shards)]
         self.keys = GlobalKeys(namespace)
-        self.queues = QueueStore(self.gateway, self.shards, self.keys)
+        self.policies = PolicyStore(self.gateway, self.keys)
+        self.queues = QueueStore(self.gateway, self.shards, self.keys, self.policies)
         self.tasks = TaskStore(self.gateway, self.shards, self.keys, self.queues)
         self.runs = RunStore(self.gateway, self.shards)
         self.maps = MapStore(self.gateway, self.shards)
@@ -61,7 +63,7 @@ class Store:
         self.strikes = StrikeStore(self.gateway, self.keys)
         self.granularity = GranularityStore(self.gateway, self.keys)
         self.upkeep = UpkeepStore(self.gateway, self.shards)
-        self.control = ControlStore(self.gateway, self.shards, self.keys)
+        self.control = ControlStore(self.gateway, self.shards, self.keys, self.policies)
         self.access = AccessStore(self.gateway, self.keys)
         self.once = OnceStore(self.gateway, self.keys)
         self.roles = RoleStore(self.gateway, self.keys)
@@ -74,6 +76,7 @@ class Store:
         """Connect and check the layout. Raises :class:`ServerUnavailable` or :class:`ConfigError`."""
         await self.control.check_layout()
         with contextlib.suppress(StoreError):  # workers and clients look again, and say what is wrong
+            await self.policies.look()
             await self.strikes.refresh()
             await self.granularity.refresh()
         return self

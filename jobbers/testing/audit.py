@@ -29,7 +29,7 @@ TYPES = {
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
     "keys": "hash", "session": "string", "bucket": "string", "once": "hash", "audit": "stream",
-    "roles": "hash", "queues": "hash", "routes": "hash", "granularity": "string",
+    "roles": "hash", "queues": "hash", "routes": "hash", "policies": "hash", "granularity": "string",
     "served": "zset", "logs": "list",
     "strikes": "hash", "breakers": "hash", "tripped": "zset", "outcomes": "string",
     "retries": "string", "retry_slot": "string",
@@ -43,7 +43,7 @@ EXPIRING = (
 LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "first", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
-    "routes", "granularity", "served",
+    "routes", "policies", "granularity", "served",
     "strikes", "breakers", "tripped", "untold",
 )  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}

@@ -95,14 +95,11 @@ class Engine:
             install_fault_points(
                 parse_fault_points(settings.fault_points), store.tasks, store.upkeep, self.finisher, renewal
             )
-        blob_seconds = (
-            max([settings.retention_ms, *(t.policy.retention_ms for t in app.task_types.values())]) / 1000
-        )
         duties: list[Duty] = [
             Promote(store, settings),
             Fire(store, settings, app.schedules, app.events),
             Reclaim(store, settings, app.events),
-            Janitor(store, settings, app.blobs, blob_seconds),
+            Janitor(store, settings, app.blobs, app.result_seconds),
             Measure(store, app.events, app.task_types),
         ]
         self._caretaker = Caretaker(store, worker, duties, settings.lease)

@@ -162,6 +162,8 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "POST /tasks/{task_id}/again",
         "GET /queues/{name}",
         "GET /task-types/{kind}",
+        "PUT /task-types/{kind}/live",
+        "DELETE /task-types/{kind}/live",
         "GET /settings",
         "GET /dags",
         "GET /dags/{name}",

@@ -46,6 +46,11 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "PUT /routes/keep": {"queue": MARK},
     "PUT /roles/post": {"queues": [MARK], "strict": MARK, "force": MARK},
     "PUT /telemetry": {"rules": MARK},
+    "PUT /task-types/keep/live": {
+        "priority": MARK, "timeout": MARK, "heartbeat": MARK, "deadline": MARK, "slow_after": MARK, "retention": MARK,
+        "failed_retention": MARK,
+        "retry": {"attempts": MARK, "backoff": MARK, "delay": MARK, "cap": MARK, "jitter": MARK},
+    },
     "POST /strikes": {"type": MARK, "where": {MARK: MARK}, "action": MARK, "reason": MARK, "by": MARK},
     "POST /keys": {"name": MARK, "scope": "read", "queues": [MARK], "expires": MARK, "rate": MARK, "burst": MARK},
 }  # fmt: skip
@@ -91,6 +96,7 @@ PATHS = [
     ),
     *("POST /breakers/{}/trip", "POST /breakers/{}/reset", "GET /tasks/{}/why"),
     *("POST /queues/{}/pause", "POST /queues/{}/drain", "PUT /queues/{}/limit", "DELETE /queues/{}/limit"),
+    *("PUT /task-types/{}/live", "DELETE /task-types/{}/live"),
     *("PUT /routes/{}", "DELETE /routes/{}", "PUT /roles/{}", "DELETE /roles/{}", "DELETE /strikes/{}"),
     *("POST /runs/{}/pause", "POST /runs/{}/retry", "DELETE /dead-letters/{}", "GET /../admin/{}", "GET /{}"),
 ]

@@ -25,7 +25,6 @@ from jobbers.api.system_views import (
     StatsView,
     TaskTypeDetails,
     TaskTypeList,
-    TaskTypeView,
 )
 from jobbers.api.task_views import LogLineView, LogsView, TaskPageView, TaskSummary, TaskView, View
 from jobbers.api.why_views import WhyView
@@ -63,7 +62,7 @@ EVERY: dict[Kind, float] = {
     "worker": 2.0,
     "routes": 2.0,
     "task-type": 10.0,
-    "task-types": 60.0,
+    "task-types": 10.0,
     "dags": 60.0,
 }
 """Seconds between two reads, where they are not half a second."""
@@ -86,8 +85,7 @@ async def _worker(app: Jobbers, topic: Topic) -> dict[str, Any]:
 
 
 async def _task_types(app: Jobbers, _: Topic) -> dict[str, Any]:
-    found = sorted(app.task_types.values(), key=lambda one: one.name)
-    return dumped(TaskTypeList(task_types=[TaskTypeView.of(one) for one in found]))
+    return dumped(await TaskTypeList.of(app))
 
 
 async def _task_type(app: Jobbers, topic: Topic) -> dict[str, Any]:

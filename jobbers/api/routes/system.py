@@ -11,6 +11,7 @@ import jobbers
 from jobbers.api import deps
 from jobbers.api.callers import OPEN, needs
 from jobbers.api.errors import ApiError, documented
+from jobbers.api.policy_views import LiveWanted
 from jobbers.api.route import Part
 from jobbers.api.system_views import (
     Health,
@@ -38,8 +39,7 @@ router = Part(tags=["system"])
 )
 async def task_types(app: deps.TheApp, window: deps.TheWindow) -> TaskTypeList:
     """The task types of this service's app, with their policies and the JSON schemas of their arguments."""
-    found, cursor = window.of(app.task_types.values(), lambda one: one.name)
-    return TaskTypeList(task_types=[TaskTypeView.of(one) for one in found], cursor=cursor)
+    return await TaskTypeList.of(app, window)
 
 
 @router.get(
@@ -56,9 +56,41 @@ async def task_type(
 ) -> TaskTypeDetails:
     """One task type, with what operators have changed about it, and what became of its tasks in the last minutes.
 
-    Its queue is changed by `/routes`, its limits and rates by `/limits`, and what must not run by `/strikes`.
+    Its policy is changed by `PUT …/live`, its queue by `/routes`, its limits and rates by `/limits`, and what must not run
+    by `/strikes`.
     """
     return await TaskTypeDetails.of(app, inspector, kind, minutes)
+
+
+@router.put(
+    "/task-types/{kind}/live",
+    response_model=TaskTypeView,
+    responses=documented(400, 404, 413, 415, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def set_live(app: deps.TheApp, kind: deps.TypeName, body: LiveWanted) -> TaskTypeView:
+    """Let these parts of a task type's policy hold from now on, in the place of all that was set live before; what is not
+    given is as its code says.
+
+    Workers and clients follow within seconds, and it stays when they are restarted. Priority and deadline hold for what is
+    submitted from then on without one of its own, the timeout for executions that begin, the others also for tasks that
+    run.
+    """
+    state = await app.policies.set(kind, **body.flat())
+    return TaskTypeView.of(app.find(kind), state.live)
+
+
+@router.delete(
+    "/task-types/{kind}/live",
+    response_model=TaskTypeView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def reset_live(app: deps.TheApp, kind: deps.TypeName) -> TaskTypeView:
+    """Take back what was set live: the code says everything again."""
+    await app.policies.get(kind)
+    state = await app.policies.reset(kind)
+    return TaskTypeView.of(app.find(kind), state.live)
 
 
 @router.get("/settings", response_model=SettingsView, openapi_extra=needs(Scope.ADMIN))

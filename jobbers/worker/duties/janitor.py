@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from jobbers.settings import Settings
 from jobbers.store.blobs import BlobStore
@@ -20,7 +21,9 @@ class Janitor:
 
     interval = 2.0
 
-    def __init__(self, store: Store, settings: Settings, blobs: BlobStore, blob_seconds: float) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, blobs: BlobStore, blob_seconds: Callable[[], float]
+    ) -> None:
         self._store = store
         self._settings = settings
         self._blobs = blobs
@@ -48,5 +51,5 @@ class Janitor:
             await self._store.control.prune_workers(max(60.0, 6 * settings.lease))
             if time.monotonic() - self._blobs_at > BLOB_SECONDS:
                 self._blobs_at = time.monotonic()
-                await self._blobs.expire(self._blob_seconds)
+                await self._blobs.expire(self._blob_seconds())
         return self.interval

@@ -101,4 +101,5 @@ class Fire:
             return launch_words(*self._schedules.prepare_run(schedule, envelope, task_id))
         queue = self._schedules.queue_of(schedule, envelope)
         gates = self._schedules.gates_of(schedule, envelope, queue)
-        return (task_id, schedule.target, f"{queue}:{schedule.priority}", schedule.deadline_ms, gates)
+        priority, deadline_ms = self._schedules.urgency_of(schedule)
+        return (task_id, schedule.target, f"{queue}:{priority}", deadline_ms, gates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from jobbers.context import CurrentTask
@@ -15,13 +16,15 @@ class Timeout:
     """See :class:`jobbers.middleware.Middleware`."""
 
     def wrap(self, task_type: TaskType[Any, Any], call: Call) -> Call:
-        """Types without a timeout are left alone."""
-        milliseconds = task_type.policy.timeout_ms
-        if milliseconds is None:
-            return call
-        seconds = milliseconds / 1000
+        """Each execution by the timeout that its type has when it begins; those without one are left alone."""
 
-        async def limited(task: CurrentTask, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        def timed(task: CurrentTask, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:
+            milliseconds = task_type.policy.timeout_ms
+            if milliseconds is None:
+                return call(task, args, kwargs)
+            return limited(milliseconds / 1000, task, args, kwargs)
+
+        async def limited(seconds: float, task: CurrentTask, args: list[Any], kwargs: dict[str, Any]) -> Any:
             limit = asyncio.timeout(seconds)
             try:
                 async with limit:
@@ -31,4 +34,4 @@ class Timeout:
                     raise TimedOut(f"ran for more than {seconds:g} seconds") from None
                 raise
 
-        return limited
+        return timed
