@@ -196,7 +196,8 @@ class Cancellation(Sent):
 
 
 class Edit(Sent):
-    """Other arguments for a new life. If either is given, both replace those that the task had."""
+    """Other arguments. What is not given stays: `kwargs` alone replace all that were given by name, and leave the
+    positional ones as they were, but for those that they name; `args` alone replace the positional ones."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"kwargs": {"image": "cat.png", "width": 640}}]}

@@ -95,10 +95,7 @@ def prepare_again(
 ) -> Prepared:
     """Another task like one that exists, with its arguments or others. Raises like :func:`prepare`."""
     task_type = app.find(record.type)
-    if edit.given:
-        args, kwargs = load(task_type, edit.args or [], edit.kwargs or {})
-    else:
-        args, kwargs = task_type.signature.load(list(record.arguments), dict(record.keywords))
+    args, kwargs = _edited(task_type, record, edit)
     caller.check_queues([record.queue])
     once = call is not None and task_type.policy.keyed is None
     submitter = task_type.options(
@@ -167,11 +164,21 @@ def load(
     )
 
 
+def _edited(
+    task_type: TaskType[Any, Any], record: TaskRecord, edit: Edit
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a task, with others in their place where these are given."""
+    args = None if edit.args is None else [from_json_value(value) for value in edit.args]
+    kwargs = edit.kwargs and {name: from_json_value(value) for name, value in edit.kwargs.items()}
+    signature = task_type.signature
+    return signature.load(*signature.edited((record.arguments, record.keywords), args, kwargs))
+
+
 def load_edit(app: Jobbers, record: TaskRecord, edit: Edit) -> tuple[list[Any], dict[str, Any]]:
     """Other arguments for a task that exists. Raises :class:`UnknownTaskType`, :class:`InvalidArgument`,
     :class:`PayloadTooLarge`."""
     task_type = app.find(record.type)
-    args, kwargs = load(task_type, edit.args or [], edit.kwargs or {})
+    args, kwargs = _edited(task_type, record, edit)
     task_type.signature.check(args, kwargs)
     encode_arguments(record.type, args, kwargs, record.headers, task_type.max_payload)
     return args, kwargs

@@ -172,6 +172,26 @@ class Signature:
         """Like :meth:`bound`; what the function takes as ``**kwargs`` is there by its own names, too."""
         return {**kwargs, **self.bound(args, kwargs)}
 
+    def edited(
+        self,
+        before: tuple[Sequence[Any], Mapping[str, Any]],
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of an earlier call with others in their place where these are given. What is not given stays, but
+        for what is given in the other way: by name what was positional, or by position what was named."""
+        named = dict(before[1] if kwargs is None else kwargs)
+        listed = list(before[0] if args is None else args)
+        names = [parameter.name for parameter in self._positional[: len(listed)]]
+        if args is not None and kwargs is None:
+            return listed, {name: value for name, value in named.items() if name not in names}
+        first = next((place for place, name in enumerate(names) if name in named), None)
+        if args is None and first is not None and len(names) == len(listed):
+            for name, value in zip(names[first:], listed[first:], strict=True):
+                named.setdefault(name, value)
+            listed = listed[:first]
+        return listed, named
+
     def accepts(self, name: str) -> bool:
         """Whether an argument of this name can be given."""
         return self._keyword_rest is not None or any(it.name == name for it in self.parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx2
+import pytest
 
 import jobbers
 from jobbers import Jobbers
@@ -32,6 +33,43 @@ async def test_again(api: httpx2.AsyncClient, app: Jobbers, desk: Desk) -> None:
     again = await api.post(f"/tasks/{first}/again", json={"args": [7]}, headers={"Idempotency-Key": "k"})
     assert other.json() == again.json()
     assert (await api.get(f"/tasks/{other.json()['id']}")).json()["args"] == [7]
+
+
+@pytest.mark.parametrize("verb", ["again", "requeue", "dead"])
+async def test_what_is_not_given_stays(api: httpx2.AsyncClient, desk: Desk, verb: str) -> None:
+    sent = {"type": "keep", "args": [1, 2], "kwargs": {"data": {"$base64": "AP8="}, "other": "x"}}
+    task = (await api.post("/tasks", json=sent)).json()["id"]
+    for edit in ({"kwargs": {"other": "y"}}, {"args": [3]}, {"args": [], "kwargs": {}}, {}):
+        was = (await api.get(f"/tasks/{task}")).json()
+        if verb == "again":
+            task = (await api.post(f"/tasks/{task}/again", json=edit)).json()["id"]
+        else:
+            await desk.fail(await desk.claim(), ValueError("no"))
+            path = f"/tasks/{task}/requeue" if verb == "requeue" else "/dead-letters/requeue"
+            body = edit if verb == "requeue" else {"ids": [task], **edit}
+            assert (await api.post(path, json=body)).status_code == 200
+        now = (await api.get(f"/tasks/{task}")).json()
+        for field in ("args", "kwargs"):
+            assert now[field] == edit.get(field, was[field]), (field, edit)
+
+
+async def test_what_is_given_in_the_other_way_wins(api: httpx2.AsyncClient) -> None:
+    task = (await api.post("/tasks", json={"type": "add", "args": [1, 5]})).json()["id"]
+    for edit, args, kwargs in (
+        ({"kwargs": {"b": 2}}, [1], {"b": 2}),
+        ({"args": [3]}, [3], {"b": 2}),
+        ({"args": [4, 5]}, [4, 5], {}),
+        ({"kwargs": {"a": 6}}, [], {"a": 6, "b": 5}),
+        ({"kwargs": {"a": 7}}, [], {"a": 7}),
+    ):
+        answer = await api.post(f"/tasks/{task}/again", json=edit)
+        assert answer.status_code == 201, edit
+        task = answer.json()["id"]
+        now = (await api.get(f"/tasks/{task}")).json()
+        assert (now["args"], now["kwargs"]) == (args, kwargs), edit
+    kept = (await api.post("/tasks", json={"type": "keep", "args": [1, 2]})).json()["id"]
+    answer = await api.post(f"/tasks/{kept}/again", json={"kwargs": {"value": 3}})
+    assert error_of(answer, 422, "invalid_argument")["parameter"] == "value", "2 has no name"
 
 
 async def test_again_refuses(api: httpx2.AsyncClient, app: Jobbers) -> None:

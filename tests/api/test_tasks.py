@@ -128,7 +128,7 @@ async def test_requeuing(api: httpx2.AsyncClient, desk: Desk) -> None:
     assert (response.status_code, response.json()) == (200, {"id": task_id, "status": "queued"})
     await api.post(f"/tasks/{task_id}/cancel", json={})
     error_of(await api.post(requeue, json={"args": ["1"]}), 422, "invalid_argument")
-    error_of(await api.post(requeue, json={"kwargs": {"b": 2}}), 422, "invalid_argument")
+    error_of(await api.post(requeue, json={"args": [], "kwargs": {"b": 2}}), 422, "invalid_argument")
     assert (await api.post(requeue, json={"args": [5], "kwargs": {"b": 2}})).status_code == 200
     envelope = unpack_envelope((await desk.claim("sums")).envelope)
     assert (envelope.args, envelope.kwargs) == ([5], {"b": 2})

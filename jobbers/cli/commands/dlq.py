@@ -144,11 +144,11 @@ async def _edited(
 ) -> dict[str, Any]:
     """The new arguments of a task: what is not given stays as it was. Checked if the application knows the type."""
     record = await (await app.inspector()).task(task_id)
-    new_args = list(record.arguments) if args is None else args
-    new_kwargs = dict(record.keywords) if kwargs is None else kwargs
     known = app.task_types.get(record.type)
-    if known is not None:
-        new_args, new_kwargs = known.signature.load(new_args, new_kwargs)
+    if known is None:
+        return {"args": args, "kwargs": kwargs}
+    edited = known.signature.edited((record.arguments, record.keywords), args, kwargs)
+    new_args, new_kwargs = known.signature.load(*edited)
     return {"args": new_args, "kwargs": new_kwargs}
 
 
