@@ -17,7 +17,7 @@ from jobbers.api.errors import documented, place, respond
 from jobbers.api.examples import add_examples
 from jobbers.api.gate import Authenticate, Gate
 from jobbers.api.guard import Guard
-from jobbers.api.route import MAX_BODY
+from jobbers.api.route import MAX_BODY, ReadableRoute
 from jobbers.api.routes import (
     access,
     breakers,
@@ -166,7 +166,9 @@ def create_app(
     api.state.jobbers_gate = gate
     api.include_router(_router(gate))
     api.include_router(page_router())
-    api.add_api_route("/", page.to_the_page, include_in_schema=False)
+    api.router.add_api_route(
+        "/", page.to_the_page, include_in_schema=False, route_class_override=ReadableRoute
+    )
     # where collectors look
     api.include_router(metrics.router, dependencies=[bound(gate)], include_in_schema=False)
     return api

@@ -17,9 +17,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from jobbers.api import etags, once
 from jobbers.api.errors import HEADERS, ApiError, place, respond
@@ -31,6 +32,8 @@ from jobbers.errors import JobbersError, PayloadTooLarge
 MAX_BODY = 8 * 1024 * 1024
 MAX_BODY_KEY = "jobbers.max_body"
 """Where the middleware of a whole application leaves another limit in the scope of a request."""
+HEAD_KEY = "jobbers.head"
+"""Where the scope of a request says that only the head of the answer is wanted."""
 LONGEST_SUMMARY = 90
 BODY_SECONDS = 30.0
 """A body that has not come by then will not be waited for."""
@@ -62,7 +65,40 @@ class Part(APIRouter):
         return words
 
 
-class ApiRoute(APIRoute):
+class ReadableRoute(APIRoute):
+    """A route that answers HEAD where it answers GET: the same without the body. The description says nothing of that, as
+    it holds for all."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """See Starlette."""
+        return super().matches(self._read(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Starlette."""
+        methods = self.methods or set()
+        if scope["method"] not in {*methods, "HEAD"}:
+            allowed = {*methods, "HEAD"} if "GET" in methods else methods
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+        await super().handle(self._read(scope), receive, send)
+
+    def _read(self, scope: Scope) -> Scope:
+        """The scope of a call that wants only the head of what GET answers, as one of GET. The server keeps its own, and
+        knows that no body comes."""
+        if scope.get("method") != "HEAD" or "GET" not in (self.methods or ()):
+            return scope
+        return {**scope, "method": "GET", HEAD_KEY: True}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See FastAPI: the handler of this route, whose answers to HEAD have no body."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            return _sendable(request, await handle(request))
+
+        return answer
+
+
+class ApiRoute(ReadableRoute):
     """A route of this API."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -79,7 +115,7 @@ class ApiRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See FastAPI: the handler of this route, in our wrapping."""
-        handle = super().get_route_handler()
+        handle = APIRoute.get_route_handler(self)  # tags are made of the body, also for HEAD
 
         async def shaped(request: Request) -> Response:
             gate = getattr(request.app.state, "jobbers_gate", None)
@@ -118,7 +154,7 @@ class ApiRoute(APIRoute):
             used = getattr(request.state, "jobbers_gate", None)
             if isinstance(used, Gate) and status is not None:
                 await used.record(request, self, status)
-        return _finished(response)
+        return _sendable(request, _finished(response))
 
 
 class JsonRequest(Request):
@@ -181,6 +217,15 @@ def _finished(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _sendable(request: Request, response: Response) -> Response:
+    """The response; without its body where only the head was asked for, with the length that the body would have."""
+    if not request.scope.get(HEAD_KEY):
+        return response
+    head = Response(status_code=response.status_code)
+    head.raw_headers = list(response.raw_headers)
+    return head
 
 
 def _require_json(request: Request) -> None:

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from jobbers.api.packing import ENCODING, takes_gzip
+from jobbers.api.route import ReadableRoute
 
 PREFIX = "/admin"
 ROOT = Path(__file__).parent.parent / "page"
@@ -43,7 +44,7 @@ DOCUMENT_HEADERS = HEADERS | {
 nothing comes from elsewhere, and a browser that knows trusted types refuses to make markup out of text at all."""
 _PARTS = (".js", ".css")
 
-router = APIRouter(prefix=PREFIX, include_in_schema=False)
+router = APIRouter(prefix=PREFIX, include_in_schema=False, route_class=ReadableRoute)
 
 
 class _File(NamedTuple):
