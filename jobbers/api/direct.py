@@ -62,20 +62,23 @@ class _Submit:
         await response(scope, receive, send)
 
     async def _handle(self, request: Request) -> Response:
+        # JSON, then whether it may be, then what it says: the order in which FastAPI does it
+        there = bool(await request.body())
+        value = await request.json() if there else None
         caller = await enter(self._gate, request)
-        sent = await self._read(request)
+        sent = self._read(value, there=there)
         answer = Response(status_code=self._status, media_type="application/json")
         app, call = self._gate.app, once.call_of(request)
         made = await self._endpoint(app, await app.client(), caller, sent, answer, call)
         body = made.__pydantic_serializer__.to_json(made)
         return Response(body, answer.status_code, media_type="application/json")
 
-    async def _read(self, request: Request) -> BaseModel:
-        """The body. Raises :class:`RequestValidationError` as FastAPI does."""
-        if not await request.body():
+    def _read(self, value: Any, *, there: bool) -> BaseModel:
+        """The body, if there is one. Raises :class:`RequestValidationError` as FastAPI does."""
+        if not there:
             raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
         try:
-            return self._model.model_validate(await request.json(), from_attributes=True)
+            return self._model.model_validate(value, from_attributes=True)
         except ValidationError as error:
             raise RequestValidationError(
                 [_within_body(it) for it in error.errors(include_url=False)]
