@@ -160,11 +160,12 @@ class _View:
         return {*self.type_queues, *self.waiting}
 
     def served(self, without: str | None = None) -> set[str]:
-        """What the workers serve, or will in a moment: the workers of a role what the role has now."""
+        """What the workers serve, or will in a moment: the workers of a role what the role has now. Those that were told to
+        pause serve nothing."""
         return {
             queue
             for worker, role in self.workers
-            if role != without or not role
+            if (role != without or not role) and worker.facts.get("paused") != "1"
             for queue in (self.roles[role].queues if role in self.roles else _names(worker, "queues"))
         }
 

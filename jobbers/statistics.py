@@ -99,9 +99,9 @@ async def gather_statistics(store: Store, minutes: int) -> Statistics:
                 },
                 oldest_seconds=infos[name].oldest_seconds if name in infos else 0.0,
                 paused=name in infos and infos[name].paused,
-                workers=sum(name in it.queues for it in alive.values()),
+                workers=sum(it.claims_from(name) for it in alive.values()),
                 seen=len(served.get(name, ())),
-                slots=sum(it.slots for it in alive.values() if name in it.queues),
+                slots=sum(it.slots for it in alive.values() if it.claims_from(name)),
                 tally=tallies.get(name, Tally()),
                 history={minute: _outcomes(it, name) for minute, it in sorted(counted.items())},
             )
@@ -132,7 +132,7 @@ async def gather_advice(store: Store, target_wait: float, queue: str | None = No
     for name in sorted({*infos, *hour} if queue is None else {queue} & {*infos, *hour}):
         tally = tallies.get(name, Tally())
         ran: Ran = tally.ran if tally.ran.count else hour.get(name, Tally()).ran
-        workers = [it for it in alive.values() if name in it.queues]
+        workers = [it for it in alive.values() if it.claims_from(name)]
         seen = Observed(
             queue=name,
             seconds=now / 1000 - first * 60,
@@ -143,7 +143,8 @@ async def gather_advice(store: Store, target_wait: float, queue: str | None = No
             workers=len(workers),
             slots=sum(it.slots for it in workers),
             paused=name in infos and infos[name].paused,
-            busy=any(it.running for it in workers) or (name in infos and infos[name].parked > 0),
+            busy=any(it.running for it in alive.values() if name in it.queues)
+            or (name in infos and infos[name].parked > 0),
         )
         found.append(advise(seen, target_wait))
     return found
@@ -154,15 +155,21 @@ class _Present:
     queues: frozenset[str]
     slots: int
     running: int
+    paused: bool
+
+    def claims_from(self, queue: str) -> bool:
+        """Whether it takes tasks of a queue: one that was told to pause only ends what it runs."""
+        return queue in self.queues and not self.paused
 
 
 def _alive(roll: Sequence[WorkerInfo]) -> dict[str, _Present]:
-    """The workers that serve something now, by id."""
+    """The workers that are there and do not end, by id."""
     return {
         it.id: _Present(
             frozenset(it.facts.get("queues", "").split(",")),
             _whole(it.facts.get("concurrency")),
             _whole(it.facts.get("running")),
+            it.facts.get("paused") == "1",
         )
         for it in roll
         if it.silent_seconds <= ALIVE_SECONDS and it.facts.get("stopping") != "1"

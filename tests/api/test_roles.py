@@ -71,6 +71,19 @@ async def test_a_change_that_strands_work_is_refused_whole(api: httpx2.AsyncClie
     assert [it["queue"] for it in (await api.get("/roles")).json()["unserved"]] == ["sums"]
 
 
+async def test_a_paused_worker_serves_nothing(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    await announce(app, "w1", role="all")
+    await api.put("/roles/all", json={"queues": ["default", "sums"]})
+    await announce(app, "w2", queues="sums", paused="1")
+    error_of(await api.put("/roles/all", json={"queues": ["default"]}), 409, "conflict")
+    await announce(app, "w2", queues="sums", paused="0")
+    assert (await api.put("/roles/all", json={"queues": ["default"]})).status_code == 200
+    await announce(app, "w1", role="all", paused="1")
+    told = (await api.get("/roles")).json()
+    assert [it["queue"] for it in told["unserved"]] == ["default"]
+    assert told["roles"][0]["workers"] == ["w1"], "it is there"
+
+
 async def test_without_workers_roles_are_a_plan(api: httpx2.AsyncClient) -> None:
     await api.put("/roles/all", json={"queues": ["default", "sums"]})
     await api.put("/roles/more", json={"queues": ["sums"]})

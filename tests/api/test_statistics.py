@@ -81,6 +81,13 @@ async def test_advice(api: httpx2.AsyncClient, app: Jobbers, desk: Desk) -> None
     assert (await api.get("/scale/default?target_wait=10&at_most=3")).json() == {"value": 3}
     assert (await api.get("/scale/none&at_least=2")).status_code == 422
     assert (await api.get("/scale/none?at_least=2")).json() == {"value": 2}
+    facts = {"queues": "default", "concurrency": "8", "paused": "1", "running": "3"}
+    await store.control.announce("w2", facts, 60_000)
+    (with_paused,) = (await api.get("/advice?target_wait=10")).json()["advice"]
+    assert (with_paused["workers"], with_paused["slots"]) == (1, 2), "one that is paused takes nothing"
+    (queue,) = (await api.get("/stats/queues")).json()["queues"]
+    assert (queue["workers"], queue["slots"]) == (1, 2)
+    assert {it["id"]: it["alive"] for it in (await api.get("/stats/workers")).json()["workers"]}["w2"]
     await api.post("/queues/default/pause", json={})
     assert (await api.get("/scale/default")).json() == {"value": 0}
     error_of(await api.get("/advice?target_wait=0"), 422, "invalid_input")
