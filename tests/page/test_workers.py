@@ -61,6 +61,26 @@ async def test_what_was_changed_about_a_type_is_told(stage: Stage) -> None:
     await expect(changed).to_contain_text("too loud")
 
 
+async def test_the_policy_of_a_type_is_changed_live(stage: Stage) -> None:
+    page, app = stage.page, stage.app
+    await stage.go("#/types/divide", "divide")
+    await page.get_by_text("Timeout, retries, priority and more").click()
+    await expect(page.get_by_label("attempts")).to_be_visible(timeout=SECONDS)
+    await stage.see("in code: 2 · executions in all")
+    await page.get_by_label("timeout").fill("2.5")
+    await page.get_by_label("attempts").fill("0")
+    stage.expect_complaints("422")
+    await page.get_by_role("button", name="Change it").click()
+    await expect(page.locator("#live-attempts-error")).to_contain_text("attempts of 1 or more")
+    await page.get_by_label("attempts").fill("4")
+    await page.get_by_role("button", name="Change it").click()
+    await stage.see("Before its code go: timeout 2.5, attempts 4.")
+    assert (await app.policies.get("divide")).live == {"timeout": 2.5, "attempts": 4}
+    await page.get_by_role("button", name="Reset").click()
+    await stage.see("it runs as its code says")
+    assert (await app.policies.get("divide")).live == {}
+
+
 async def test_what_the_service_is_set_to(stage: Stage) -> None:
     page = stage.page
     await page.get_by_role("link", name="Settings", exact=True).click()

@@ -3,9 +3,10 @@
 import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { get, post, toJson } from "./api.js";
 import { Field, describe, read } from "./form.js";
+import { Lazy } from "./lazy.js";
 import { link } from "./route.js";
 import { useStatistics } from "./statistics.js";
-import { duration, number, shown } from "./text.js";
+import { duration, number, policyWords, shown } from "./text.js";
 import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting } from "./ui.js";
 import { topicNamed, useWatch } from "./watch.js";
 
@@ -136,13 +137,22 @@ function Hour({ type }) {
   }))} /><//>`;
 }
 
-/** What operators have changed about a type while all runs. */
-function Changed({ type }) {
+/** What operators have changed about a type while all runs, and a form to change more. */
+function Changes({ type }) {
   const path = `task-types/${encodeURIComponent(type.name)}`;
-  const { data } = useWatch(path, (signal) => get(path, {}, signal), { every: RARELY, topic: topicNamed("task-type", type.name) });
-  if (!data) return html`<p class="faint">…</p>`;
-  if (data.route === null && !data.strikes.length) return html`<p class="faint">Nothing: it runs as its code says. Send it to another queue under <a href="#/queues">Queues</a>, bound or strike it under <a href="#/limits">Limits</a>.</p>`;
+  const { data, refresh } = useWatch(path, (signal) => get(path, {}, signal), { every: RARELY, topic: topicNamed("task-type", type.name) });
+  if (!data) return html`<${Card} title="Changed while it runs"><p class="faint">…</p><//>`;
+  const now = data.task_type;
+  return html`<${Card} title="Changed while it runs"><${Changed} data=${data} /><//>
+    <${Card} title="Change how it is run"><details open=${Object.keys(now.live).length > 0}><summary>Timeout, retries, priority and more</summary>
+      <${Lazy} key=${toJson(now.live)} view="LivePolicy" load=${() => import("./policies.js")} type=${now} refresh=${refresh} /></details><//>`;
+}
+
+function Changed({ data }) {
+  const live = policyWords(data.task_type.live);
+  if (data.route === null && !data.strikes.length && !live) return html`<p class="faint">Nothing: it runs as its code says. Send it to another queue under <a href="#/queues">Queues</a>, bound or strike it under <a href="#/limits">Limits</a>.</p>`;
   return html`<ul class="plain">
+    ${live && html`<li>Before its code go: <${Text}>${live}<//>.</li>`}
     ${data.route !== null && html`<li>Its tasks are sent to the queue <a href=${link("queues", data.route)}><${Text}>${data.route}<//></a> (<a href="#/queues">routes</a>).</li>`}
     ${data.strikes.map((one) => html`<li key=${one.id}>Struck since <${Time} at=${one.at} day />, by <${Text}>${one.by}<//>: ${Object.keys(one.where).length ? html`those with <span class="mono"><${Text}>${toJson(one.where)}<//></span>` : "all"} ${one.action === "hold" ? "are held" : "are cancelled"}${one.reason && html`, “<${Text}>${one.reason}<//>”`} (<a href="#/limits">strikes</a>).</li>`)}
   </ul>`;
@@ -157,7 +167,7 @@ function One({ type }) {
       <${Card} title="Submit">${type.parameters ? html`<${Submit} key=${type.name} type=${type} />` : html`<p class="faint">Its annotations cannot be resolved, so there is no form for it.</p>`}<//>
       <div>
         <${Hour} type=${type} />
-        <${Card} title="Changed while it runs"><${Changed} type=${type} /><//>
+        <${Changes} type=${type} />
         <${Card} title="How it is run"><${Facts} facts=${policyFacts(type)} /><//>
         ${type.parameters && html`<${Card} title="Schema"><${Tree} value=${type.parameters} label="Schema of the arguments" /><//>`}
       </div>
