@@ -21,7 +21,6 @@ import atexit
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -40,6 +39,7 @@ from redis.retry import Retry
 
 from jobbers.errors import ServerUnavailable
 from jobbers.store.binaries import Binary, available_binaries, find_binary
+from jobbers.store.lifeline import tied
 from jobbers.store.server_home import ServerHome
 
 __all__ = ["Binary", "EmbeddedServer", "available_binaries", "find_binary", "start"]
@@ -55,20 +55,6 @@ _FLAGS: Final = (
     *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
     *("--maxmemory-policy", "noeviction"),
 )
-
-# Run by the new process before it becomes the server: asks the kernel to end it with its parent. A preexec_fn
-# could ask too, but it runs Python between fork and exec, where a lock held by another thread is a deadlock.
-# The parent may have died before the request was made, and then no signal comes: so it looks once more.
-_END_WITH_PARENT: Final = """
-import ctypes, os, signal, sys
-parent, command = int(sys.argv[1]), sys.argv[2:]
-PR_SET_PDEATHSIG = 1
-if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM)) != 0:
-    sys.exit("prctl(PR_SET_PDEATHSIG) failed: " + os.strerror(ctypes.get_errno()))
-if os.getppid() != parent:
-    sys.exit("the parent is gone already")
-os.execv(command[0], command)
-"""
 
 
 def start(
@@ -187,9 +173,8 @@ def _launch(
     socket = home.choose_socket()
     command = [str(found.path), *_FLAGS, "--unixsocket", str(socket), "--dir", str(home.data)]
     command += ["--logfile", str(home.log), *extra_args]
-    # A frozen application's sys.executable is the application itself, and cannot run those few lines.
-    if parent_death and sys.platform == "linux" and sys.executable and not getattr(sys, "frozen", False):
-        command = [sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), *command]
+    if parent_death:
+        command = tied(command)
     keeper = _Keeper(command, log=home.log, cwd=home.data, lock=lock)
     try:
         keeper.start()

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from jobbers.store.lifeline import tied
+
 log = logging.getLogger("jobbers.supervisor")
 
 FIRST_PAUSE = 0.2
@@ -31,7 +33,7 @@ class _Child:
 
     def start(self) -> None:
         self._started = time.monotonic()
-        self.process = subprocess.Popen(self._command)
+        self.process = subprocess.Popen(tied(self._command))
 
     def tell(self, number: int) -> None:
         """Send a signal if there is a process to hear it."""
@@ -55,7 +57,8 @@ def supervise(command: Sequence[str], processes: int) -> int:
     """Keep ``processes`` children of ``command`` running until SIGTERM or SIGINT, which is passed on to them.
 
     A child that ends by itself with code 0 (a burst) or 2 (bad input: another try would fail the same way) is not
-    restarted. Returns an exit code: 0 when all ended well, else the highest of theirs.
+    restarted. On Linux, they are told to end, too, if this process is killed. Returns an exit code: 0 when all ended well,
+    else the highest of theirs.
     """
     stopping = threading.Event()
 

@@ -194,6 +194,23 @@ def test_dev_restarts_and_ends_everything(
     assert processes_in(Path.cwd()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has gone")
+@pytest.mark.parametrize("words", [["dev", "--port=0"], ["worker", "--processes=2"]])
+def test_who_is_killed_leaves_no_processes(
+    words: list[str], run: Start, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JOBBERS_REDIS_URL")
+    first = run(*words)
+    first.read_until(r"serves default, mail")
+    assert len(processes_in(Path.cwd())) >= 4  # the command, its two processes, and the server
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    deadline = time.monotonic() + 40
+    while (left := processes_in(Path.cwd())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
 def processes_in(folder: Path) -> list[str]:
     """Command lines of processes whose current directory lies in a folder, without this one's."""
     found = []

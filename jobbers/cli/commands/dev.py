@@ -19,6 +19,7 @@ from jobbers.cli.options import AppPath, Server
 from jobbers.cli.output import say
 from jobbers.cli.running import guarded
 from jobbers.settings import load_settings
+from jobbers.store.lifeline import tied
 
 cli = new_cli()
 
@@ -27,7 +28,8 @@ GRACE_SECONDS = 5.0
 
 
 class Child:
-    """A command that runs beside this one, in a process group of its own: Ctrl-C on the terminal reaches only us."""
+    """A command that runs beside this one, in a process group of its own: Ctrl-C on the terminal reaches only us.
+    On Linux it is told to end when we are killed, too."""
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
@@ -38,7 +40,7 @@ class Child:
     async def start(self) -> None:
         """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.DEVNULL, process_group=0
+            *tied(self._command), stdin=asyncio.subprocess.DEVNULL, process_group=0
         )
         self._watch = asyncio.create_task(self._report(self._process))
 
@@ -79,7 +81,7 @@ def dev(
     """Run everything that an application needs while you work on it: the server if it is embedded, a worker and the API.
 
     Worker and API are restarted when a Python file below the current directory changes; the server stays, with its data.
-    Ctrl-C ends all of it.
+    Ctrl-C ends all of it; on Linux so does whatever else ends this command, even kill -9.
     """
     loaded = server.app(app)  # tells what is wrong with the path or the module before anything is started
     path = app or load_settings(server.given()).app
