@@ -46,11 +46,13 @@ class Filter:
     def __post_init__(self) -> None:
         if self.group is not None and self.status is not Status.FAILED:
             raise InvalidInput(
-                f"a group is of failed tasks, not of those that are {self.status}: leave it out"
+                f"a group is of failed tasks, not of those that are {self.status}: leave it out",
+                "group",
             )
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise InvalidInput(
-                f"since {self.since} is not before until {self.until}: nothing lies between them"
+                f"since {self.since} is not before until {self.until}: nothing lies between them",
+                "until",
             )
 
     def takes(self, record: TaskRecord) -> bool:
@@ -114,7 +116,8 @@ async def act(
     if chosen.status not in ALLOWED[action]:
         allowed = ", ".join(sorted(ALLOWED[action]))
         raise InvalidInput(
-            f"{action} is for tasks that are {allowed}, not for those that are {chosen.status}"
+            f"{action} is for tasks that are {allowed}, not for those that are {chosen.status}",
+            "status",
         )
     if not 1 <= limit <= MOST:
         raise InvalidInput(f"limit must be from 1 to {MOST:,}, got {limit}")

@@ -44,9 +44,13 @@ class ConfigError(JobbersError):
 
 
 class InvalidInput(JobbersError, ValueError):
-    """A caller passed something that breaks a rule; nothing was written."""
+    """A caller passed something that breaks a rule; nothing was written. ``parameter`` names it, where it is one thing."""
 
     code = "invalid_input"
+
+    def __init__(self, message: str = "", parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class InvalidName(InvalidInput):
@@ -65,10 +69,6 @@ class InvalidArgument(InvalidInput):
     """An argument of a task has the wrong type or cannot be encoded; ``parameter`` names it."""
 
     code = "invalid_argument"
-
-    def __init__(self, message: str, parameter: str | None = None) -> None:
-        super().__init__(message)
-        self.parameter = parameter
 
 
 class PayloadTooLarge(InvalidInput):

@@ -136,7 +136,7 @@ class Inspector:
             try:
                 page = await self.store.inspect.list_ids(status, queue, cursor, limit - len(found))
             except ValueError:
-                raise InvalidInput("the cursor is not one that a page of this list gave") from None
+                raise InvalidInput("the cursor is not one that a page of this list gave", "cursor") from None
             records = await self.store.inspect.records(page.ids, brief=True)
             looked_at += max(1, len(page.ids))
             found += [
@@ -161,7 +161,7 @@ class Inspector:
         try:
             page = await self.store.inspect.list_runs(cursor, limit)
         except ValueError:
-            raise InvalidInput("the cursor is not one that a page of this list gave") from None
+            raise InvalidInput("the cursor is not one that a page of this list gave", "cursor") from None
         records = await self.store.inspect.records(page.ids, brief=True)
         wanted = RUN_TYPE if dag is None else f"{RUN_TYPE}{dag}"
         found = [

@@ -187,7 +187,7 @@ class Access:
         try:
             return AuditPage(*await self._access.audit(cursor, limit))
         except ValueError:
-            raise InvalidInput("the cursor is not one that a page of this list gave") from None
+            raise InvalidInput("the cursor is not one that a page of this list gave", "cursor") from None
 
 
 def without_keys(text: str) -> str:

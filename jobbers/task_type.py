@@ -250,13 +250,14 @@ class TaskType(Generic[P, R]):
             return self._submitter
         placement = self._defaults.placement
         if delay is not None and at is not None:
-            raise InvalidInput("give a delay or a time (at), not both")
+            raise InvalidInput("give a delay or a time (at), not both", "at")
         given = only_one(Unique(unique) if isinstance(unique, str) else unique, False, debounce, throttle)
         literal = given.key if isinstance(given, Unique) and isinstance(given.key, str) else None
         keyed = None if literal is not None else given or self.policy.keyed
         if isinstance(keyed, Debounce | Throttle) and (delay is not None or at is not None):
             raise InvalidInput(
-                f"a {type(keyed).__name__} says when the task runs: give no delay and no time (at)"
+                f"a {type(keyed).__name__} says when the task runs: give no delay and no time (at)",
+                "at" if delay is None else "delay",
             )
         placement = replace(
             placement,
@@ -355,10 +356,11 @@ class TaskType(Generic[P, R]):
 def _at_ms(at: datetime) -> int:
     if at.tzinfo is None:
         raise InvalidInput(
-            f"at must be an aware datetime, got {at.isoformat()} without a time zone: add tzinfo"
+            f"at must be an aware datetime, got {at.isoformat()} without a time zone: add tzinfo",
+            "at",
         )
     if not 1970 <= at.year <= _LAST_YEAR:
-        raise InvalidInput(f"at must lie between 1970 and {_LAST_YEAR}, got {at.isoformat()}")
+        raise InvalidInput(f"at must lie between 1970 and {_LAST_YEAR}, got {at.isoformat()}", "at")
     milliseconds = int(at.timestamp() * 1000)
     return max(1, milliseconds)
 
@@ -366,5 +368,5 @@ def _at_ms(at: datetime) -> int:
 def _check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise InvalidInput("headers must map text to text")
+            raise InvalidInput("headers must map text to text", "headers")
     return headers

@@ -88,7 +88,7 @@ def _router(gate: Gate) -> APIRouter:
         prefix=PREFIX,
         dependencies=[bound(gate)],
         lifespan=lifespan,
-        responses=documented(401, 403, 429, 500, 502, 503),
+        responses=documented(401, 403, 422, 429, 500, 502, 503),
     )
     for part in (
         tasks,

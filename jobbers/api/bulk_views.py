@@ -20,8 +20,8 @@ class BulkFilter(Sent):
     """Which tasks: all conditions that are given must hold."""
 
     status: Status
-    type: str | None = Field(None, description="Those of this task type.")
-    queue: str | None = Field(None, description="Those of this queue.")
+    type: str | None = Field(None, max_length=200, description="Those of this task type.")
+    queue: str | None = Field(None, max_length=200, description="Those of this queue.")
     group: str | None = Field(
         None, pattern=GROUP, description="Dead letters of this group, see `/dead-letters/groups`."
     )
@@ -32,7 +32,7 @@ class BulkFilter(Sent):
 
     def chosen(self) -> Filter:
         """The same, as the rest of the program has it. Raises :class:`InvalidInput` for what can match nothing."""
-        return Filter(**{name: getattr(self, name) for name in type(self).model_fields})
+        return Filter(**dict(self))
 
 
 class Bulk(Sent):
@@ -53,6 +53,13 @@ class Bulk(Sent):
     filter: BulkFilter
     dry_run: bool = Field(False, strict=True, description="Only tell how many match.")
     limit: Annotated[int, Field(strict=True, ge=1, le=MOST)] = Field(1_000, description="How many at most.")
+
+    @property
+    def described(self) -> str:
+        """The same in a line, for the audit log."""
+        chosen = self.filter.model_dump(mode="json", exclude_none=True)
+        words = [self.action, *(f"{name}={value}" for name, value in chosen.items())]
+        return " ".join([*words, "dry_run"] if self.dry_run else words)
 
 
 class BulkDone(View):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from jobbers.errors import InvalidArgument, JobbersError
+from jobbers.errors import InvalidInput, JobbersError
 from jobbers.keyring import without_keys
 
 log = logging.getLogger("jobbers.api")
@@ -105,15 +106,18 @@ class ApiError(HTTPException):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The ``responses=`` of a route that can end with these errors."""
-    return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
+    """The ``responses=`` of a route that can end with these errors. A body that may be too large may come too slowly."""
+    late = (408,) if 413 in statuses else ()
+    return {
+        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in (*statuses, *late)
+    }
 
 
 _DESCRIPTIONS = {
     400: "The body is not JSON: `malformed_json`.",
     401: "No valid key: `unauthorized`.",
     403: "The key may not do this: `forbidden`, `queue_forbidden`, `cross_site`, `local_only`.",
-    404: "There is no such task: `not_found`.",
+    404: "There is nothing of this name or id: `not_found`.",
     408: "The body came too slowly: `body_too_slow`.",
     409: "What there is does not allow it: `conflict`, `limit_reached`, `struck`, `queue_draining`, "
     "`task_failed`, `task_cancelled`, `task_skipped`; or it is a repeated call: `in_progress`, `answer_not_kept`.",
@@ -154,6 +158,28 @@ def respond(error: Exception, where: str = "") -> JSONResponse:
             return shape(500, "internal_error", str(_INTERNAL.message))
 
 
+@contextmanager
+def about(parameter: str) -> Iterator[None]:
+    """What is refused within, and does not say of what, is said of this field."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.parameter is None:
+            error.parameter = parameter
+        raise
+
+
+@contextmanager
+def within(field: str) -> Iterator[None]:
+    """What is refused within of one thing is said of this field's: of ``field.that``."""
+    try:
+        yield
+    except (InvalidInput, ApiError) as error:
+        if error.parameter is not None:
+            error.parameter = f"{field}.{error.parameter}"
+        raise
+
+
 def shape(
     status: int,
     code: str,
@@ -171,7 +197,7 @@ def _of_jobbers(error: JobbersError, where: str) -> JSONResponse:
     if answer.status >= 500:
         log.error("%s: %s: %s", where or "a request", error.code, error)
     headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
-    parameter = error.parameter if isinstance(error, InvalidArgument) else None
+    parameter = error.parameter if isinstance(error, InvalidInput) else None
     return shape(answer.status, error.code, answer.message or str(error), parameter, headers)
 
 
@@ -181,7 +207,8 @@ def _of_validation(errors: Sequence[Any]) -> JSONResponse:
     parameter = path_of(first["loc"])
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, JobbersError):
-        return shape(422, cause.code, str(cause), parameter)
+        inner = cause.parameter if isinstance(cause, InvalidInput) else None
+        return shape(422, cause.code, str(cause), ".".join(it for it in (parameter, inner) if it) or None)
     message = str(cause) if isinstance(cause, ValueError) else first["msg"]
     if parameter is None and first["type"] == "missing":
         message = "a body is missing: a JSON object is needed"

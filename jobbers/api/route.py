@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from jobbers.api import etags, once
+from jobbers.api import etags, once, strays
 from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.api.packing import packed
@@ -37,6 +37,7 @@ HEAD_KEY = "jobbers.head"
 LONGEST_SUMMARY = 90
 BODY_SECONDS = 30.0
 """A body that has not come by then will not be waited for."""
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
 _MAY_OVERFLOW = re.compile(rb"[eE]\+?\d\d|\d{299}")
 """What every number has that is too large for a float: most bodies have none, and are not walked for it."""
@@ -137,9 +138,14 @@ class ApiRoute(ReadableRoute):
         try:
             if gate is not None:
                 await gate.admit(request)
+                if gate.takes_keys:  # one's own authentication may read more
+                    strays.check_query(request, self)
             if request.method in _WRITES:
                 _require_json(request)
-            response = await handle(JsonRequest(request.scope, request.receive))
+            incoming = JsonRequest(request.scope, request.receive)
+            if self.body_field is None and request.method not in _READS:
+                strays.check_no_body(await incoming.body())
+            response = await handle(incoming)
             if self.tagged:
                 response = etags.conditional(request, response)
             response = await packed(request, response)

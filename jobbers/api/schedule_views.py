@@ -13,6 +13,7 @@ from jobbers.api.values import to_json_list, to_json_object
 from jobbers.api.windows import Next
 from jobbers.core.names import check_name
 from jobbers.core.schedule import MOST_CATCH_UP
+from jobbers.errors import InvalidInput
 from jobbers.schedules import ScheduleState
 
 
@@ -58,9 +59,12 @@ class ScheduleRequest(Sent):
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.type is None) == (self.dag is None):
-            raise ValueError("a schedule starts a task type or a graph: give one of type and dag")
+            raise InvalidInput(
+                "a schedule starts a task type or a graph: give one of type and dag",
+                "type" if self.type is None else "dag",
+            )
         if self.dag is not None and self.args:
-            raise ValueError("a graph takes its parameters by name: give them in kwargs")
+            raise InvalidInput("a graph takes its parameters by name: give them in kwargs", "args")
         return self
 
     def options(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import (
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name, check_unique_key
 from jobbers.core.policy import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobbers.errors import InvalidInput
 
 MAX_BATCH = 1_000
 MAX_REASON = 500
@@ -145,7 +146,7 @@ class Submission(Sent):
     @model_validator(mode="after")
     def _one_time(self) -> Self:
         if self.delay is not None and self.at is not None:
-            raise ValueError("give a delay or a time (at), not both")
+            raise InvalidInput("give a delay or a time (at), not both", "at")
         return self
 
 
@@ -159,7 +160,9 @@ class Batch(Sent):
         seen: dict[str, int] = {}
         for index, task in enumerate(self.tasks):
             if task.id is not None and seen.setdefault(task.id, index) != index:
-                raise ValueError(f"tasks[{index}].id is that of tasks[{seen[task.id]}] already")
+                raise InvalidInput(
+                    f"tasks[{index}].id is that of tasks[{seen[task.id]}] already", f"tasks[{index}].id"
+                )
         return self
 
 
@@ -218,8 +221,8 @@ class Selection(Sent):
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "resize", "queue": "mail"}]})
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH)] | None = None
-    type: str | None = Field(None, description="Those of this task type.")
-    queue: str | None = Field(None, description="Those of this queue.")
+    type: str | None = Field(None, max_length=200, description="Those of this task type.")
+    queue: str | None = Field(None, max_length=200, description="Those of this queue.")
     all: bool = Field(False, strict=True, description="All there are: must be said.")
 
     @model_validator(mode="after")
@@ -242,5 +245,5 @@ class RequeueSelection(Selection, Edit):
     @model_validator(mode="after")
     def _one_edit(self) -> Self:
         if self.given and (self.ids is None or len(self.ids) != 1):
-            raise ValueError("other arguments need exactly one id")
+            raise InvalidInput("other arguments need exactly one id", "ids")
         return self

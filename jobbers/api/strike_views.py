@@ -34,7 +34,9 @@ class StrikeRequest(Sent):
     )
     reason: Annotated[str, Field(max_length=MAX_TEXT, description="Told to everybody it concerns.")] = ""
     running: bool = Field(False, strict=True, description="Cancel those that run now, too.")
-    by: Annotated[str, Field(max_length=MAX_TEXT, description="Who adds it.")] = "api"
+    by: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
+        None, description="Who adds it; by default the name of the caller's key."
+    )
 
 
 class StrikeView(View):

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from jobbers.api.callers import Caller
-from jobbers.api.errors import ANSWERS, ApiError, log
+from jobbers.api.errors import ANSWERS, ApiError, about, log
 from jobbers.api.once import KEPT_SECONDS, Call
-from jobbers.api.schemas import Edit, Submission
+from jobbers.api.schemas import DebounceRequest, Edit, Submission
 from jobbers.api.task_views import Submitted
 from jobbers.api.values import from_json_value
 from jobbers.app import Jobbers
@@ -19,7 +19,7 @@ from jobbers.core.policy import Debounce, Throttle, Unique
 from jobbers.core.status import Status
 from jobbers.core.task import Placement, TaskRecord, TaskSpec
 from jobbers.core.trace_context import inherited
-from jobbers.errors import InvalidArgument, InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
+from jobbers.errors import InvalidInput, StoreError, UnknownOutcome, UnknownTaskType
 from jobbers.task_type import Submitter, TaskType
 
 
@@ -44,9 +44,9 @@ def prepare(
 ) -> Prepared:
     """Check and encode one submission, the one with this ``index`` of a ``call``; ``known`` is made for its next ones, too.
 
-    Raises :class:`UnknownTaskType`, :class:`InvalidInput` and its kinds, and :class:`ApiError` 403 for a queue that is not
+    Raises like :func:`find_type`, :class:`InvalidInput` and its kinds, and :class:`ApiError` 403 for a queue that is not
     the caller's."""
-    task_type = app.find(submission.type)
+    task_type = find_type(app, submission.type)
     args, kwargs = load(task_type, submission.args, submission.kwargs)
     unique = _unique(task_type, submission, call, index)
     submitter = _submitter(task_type, submission, unique, {} if known is None else known)
@@ -81,13 +81,18 @@ def _submitter(
             at=submission.at,
             deadline=submission.deadline,
             unique=unique,
-            debounce=None if debounce is None else Debounce(debounce.wait, debounce.key, debounce.max_wait),
+            debounce=None if debounce is None else _debounce(debounce),
             throttle=None if throttle is None else Throttle(throttle.period, throttle.key, throttle.trailing),
             headers=headers,
         )
         if not own:
             known[key] = submitter
     return submitter
+
+
+def _debounce(asked: DebounceRequest) -> Debounce:
+    with about("debounce.max_wait"):  # all else about it has been checked
+        return Debounce(asked.wait, asked.key, asked.max_wait)
 
 
 def prepare_again(
@@ -140,9 +145,9 @@ def prepare_all(
             if shared is not placement:
                 task = task._replace(spec=replace(task.spec, placement=shared))
             prepared.append(task)
-        except (InvalidInput, UnknownTaskType) as error:
+        except InvalidInput as error:
             where = f"tasks[{index}]"
-            inner = error.parameter if isinstance(error, InvalidArgument) else None
+            inner = error.parameter
             status = ANSWERS[error.code].status
             parameter = f"{where}.{inner}" if inner else where
             raise ApiError(status, error.code, f"{where}: {error}", parameter) from None
@@ -152,6 +157,14 @@ def prepare_all(
                 error.status_code, error.code, f"{where}: {error.detail}", f"{where}.{error.parameter}"
             ) from None
     return prepared
+
+
+def find_type(app: Jobbers, name: str) -> TaskType[Any, Any]:
+    """The task type that the field ``type`` names. Raises :class:`ApiError` 422."""
+    try:
+        return app.find(name)
+    except UnknownTaskType as error:
+        raise ApiError(ANSWERS[error.code].status, error.code, str(error), "type") from None
 
 
 def load(

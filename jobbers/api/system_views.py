@@ -12,12 +12,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api.policy_views import nested
+from jobbers.api.schemas import QueueText
 from jobbers.api.strike_views import StrikeView
 from jobbers.api.task_views import View
 from jobbers.api.windows import Next, Window
 from jobbers.app import Jobbers
 from jobbers.core.live_policy import Live
 from jobbers.core.policy import Policy
+from jobbers.core.queue_rules import LONGEST
 from jobbers.errors import ConfigError, NotFound
 from jobbers.inspector import Inspector
 from jobbers.task_type import TaskType
@@ -78,7 +80,7 @@ class LimitWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    max_length: int | None = Field(ge=1, description="`null` for any number.")
+    max_length: int | None = Field(ge=1, le=LONGEST, description="`null` for any number.")
     when_full: Literal["refuse", "drop_oldest"] = "refuse"
 
 
@@ -95,7 +97,7 @@ class RouteWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    queue: str
+    queue: QueueText
 
 
 class Route(View):

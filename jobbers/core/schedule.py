@@ -75,15 +75,19 @@ class Schedule:
         if self.missed is Missed.ALL and self.overlap not in (Overlap.QUEUE, Overlap.ALLOW):
             raise InvalidInput(
                 f"missed='all' of schedule {self.name!r} needs overlap='queue' or 'allow': with "
-                f"{self.overlap.value!r} only one of the missed slots could run"
+                f"{self.overlap.value!r} only one of the missed slots could run",
+                "missed",
             )
         if not 1 <= self.catch_up <= MOST_CATCH_UP:
-            raise InvalidInput(f"catch_up must be from 1 to {MOST_CATCH_UP:,} slots, got {self.catch_up}")
+            raise InvalidInput(
+                f"catch_up must be from 1 to {MOST_CATCH_UP:,} slots, got {self.catch_up}", "catch_up"
+            )
         gap = self.timing.every_ms or (shortest_gap(self.timing, _REFERENCE_MS) if self.jitter_ms else 1)
         if self.jitter_ms and self.jitter_ms >= gap:
             raise InvalidInput(
                 f"jitter of schedule {self.name!r} must be shorter than the {gap / 1000:g} s between two of its slots, "
-                f"got {self.jitter_ms / 1000:g} s"
+                f"got {self.jitter_ms / 1000:g} s",
+                "jitter",
             )
         return self
 

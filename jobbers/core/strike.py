@@ -72,7 +72,8 @@ def check_parameters(strike: Strike, signature: Signature) -> Strike:
         if not signature.accepts(name):
             known = ", ".join(parameter.name for parameter in signature.parameters) or "none"
             raise InvalidInput(
-                f"task {strike.type!r} has no parameter {name!r} (it has: {known}): the strike would meet nothing"
+                f"task {strike.type!r} has no parameter {name!r} (it has: {known}): the strike would meet nothing",
+                "where",
             )
     return strike
 
@@ -95,17 +96,19 @@ def check(strike: Strike) -> Strike:
     if not isinstance(strike.where, Mapping) or not all(isinstance(name, str) for name in strike.where):
         raise InvalidInput("what a strike goes by is a map from names of parameters to values")
     if not strike.reason.isprintable() if isinstance(strike.reason, str) else False:
-        raise InvalidInput("a strike's reason is one line of printable text")
+        raise InvalidInput("a strike's reason is one line of printable text", "reason")
     for what, text in (("reason", strike.reason), ("name of who adds it", strike.by)):
         if not isinstance(text, str) or len(text) > MAX_TEXT:
             raise InvalidInput(f"a strike's {what} is text of up to {MAX_TEXT} characters")
     if strike.running and strike.action != "cancel":
-        raise InvalidInput("what runs can be cancelled and not held: leave 'running' out, or the action")
+        raise InvalidInput(
+            "what runs can be cancelled and not held: leave 'running' out, or the action", "running"
+        )
     for name, value in strike.where.items():
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            raise InvalidInput(f"the value of {name!r} must be JSON") from None
+            raise InvalidInput(f"the value of {name!r} must be JSON", "where") from None
     return strike
 
 

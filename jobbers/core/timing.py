@@ -88,14 +88,17 @@ def timing(cron: str | None, tz: str | None, every_ms: int | None) -> Timing:
         raise InvalidInput("a schedule needs one of cron and every: cron='0 3 * * *', or every=30 (seconds)")
     if every_ms is not None:
         if tz is not None:
-            raise InvalidInput("a time zone goes with cron: intervals count from 1970 in UTC, leave tz out")
+            raise InvalidInput(
+                "a time zone goes with cron: intervals count from 1970 in UTC, leave tz out", "tz"
+            )
         if every_ms < SHORTEST_EVERY_MS:
             raise InvalidInput(
-                f"every must be {SHORTEST_EVERY_MS / 1000:g} seconds or more, got {every_ms / 1000:g}"
+                f"every must be {SHORTEST_EVERY_MS / 1000:g} seconds or more, got {every_ms / 1000:g}",
+                "every",
             )
         return Timing(every_ms=every_ms)
     if not isinstance(cron, str):
-        raise InvalidInput(f"cron must be text such as '0 3 * * *', got {type(cron).__name__}")
+        raise InvalidInput(f"cron must be text such as '0 3 * * *', got {type(cron).__name__}", "cron")
     line = " ".join(cron.split())
     shown = cron[:80]
     chosen = "UTC" if tz is None else tz
@@ -109,12 +112,13 @@ def timing(cron: str | None, tz: str | None, every_ms: int | None) -> Timing:
         else:
             raise InvalidInput(
                 f"cron {shown!r} is no cron line ({str(error).lower()}): write minute, hour, day, month and weekday, "
-                "as in '30 3 * * MON'"
+                "as in '30 3 * * MON'",
+                "cron",
             ) from None
     except (OverflowError, ValueError):
-        raise InvalidInput(f"cron {shown!r} is no cron line: write it as '30 3 * * MON'") from None
+        raise InvalidInput(f"cron {shown!r} is no cron line: write it as '30 3 * * MON'", "cron") from None
     if first is None:
-        raise InvalidInput(f"cron {shown!r} never fires: no month that it names has such a day")
+        raise InvalidInput(f"cron {shown!r} never fires: no month that it names has such a day", "cron")
     return found
 
 
@@ -133,7 +137,8 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError, TypeError):
         raise InvalidInput(
-            f"there is no time zone {str(name)[:80]!r}: use an IANA name such as 'Europe/Berlin' or 'UTC'"
+            f"there is no time zone {str(name)[:80]!r}: use an IANA name such as 'Europe/Berlin' or 'UTC'",
+            "tz",
         ) from None
 
 

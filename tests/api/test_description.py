@@ -43,7 +43,8 @@ async def test_what_operations_say(description: dict[str, Any]) -> None:
         assert len(operation["description"]) >= 10, name
         assert operation["operationId"] not in seen, name
         seen.add(operation["operationId"])
-        assert {"401", "403", "429", "500", "502", "503"} <= operation["responses"].keys(), name
+        assert {"401", "403", "422", "429", "500", "502", "503"} <= operation["responses"].keys(), name
+        assert ("requestBody" in operation) == ("408" in operation["responses"]), name
         assert (
             ("404" in operation["responses"])
             or "{" not in name

@@ -93,13 +93,13 @@ async def test_lists_come_in_pages(api: httpx2.AsyncClient) -> None:
         ({"status": "queued", "limit": 501}, "limit"),
         ({"status": "queued", "limit": "many"}, "limit"),
         ({"status": "queued", "cursor": "abc"}, "cursor"),
-        ({"status": "succeeded", "cursor": "0-0"}, None),
+        ({"status": "succeeded", "cursor": "0-0"}, "cursor"),
         ({"status": "queued", "cursor": "-9999/0-0"}, "cursor"),
-        ({"status": "failed", "cursor": "1-2"}, None),
-        ({"status": "queued", "cursor": "1/2/3"}, None),
+        ({"status": "failed", "cursor": "1-2"}, "cursor"),
+        ({"status": "queued", "cursor": "1/2/3"}, "cursor"),
     ],
 )
-async def test_a_list_needs_sense(api: httpx2.AsyncClient, query: Any, parameter: str | None) -> None:
+async def test_a_list_needs_sense(api: httpx2.AsyncClient, query: Any, parameter: str) -> None:
     error = error_of(await api.get("/tasks", params=query), 422, "invalid_input")
     assert error["parameter"] == parameter
 

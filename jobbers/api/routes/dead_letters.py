@@ -43,15 +43,17 @@ async def list_dead_letters(
     return await page(inspector, Filter(Status.FAILED, type, queue), cursor=cursor, limit=limit)
 
 
-@router.get("/groups", response_model=DeadGroups, openapi_extra=needs(Scope.READ))
+@router.get("/groups", response_model=DeadGroups, openapi_extra=needs(Scope.READ, by_queue=True))
 async def groups(
     inspector: deps.TheInspector,
+    caller: deps.TheCaller,
     type: deps.TypeFilter = None,
     queue: deps.QueueFilter = None,
     limit: deps.Limit = 100,
 ) -> DeadGroups:
     """Dead letters by what went wrong: the type of the error, its message without what differs from case to case, and where
     it was raised. Reads up to 50,000 dead letters. To act on a group, see `/tasks/bulk`."""
+    queue = caller.chosen_queue(queue)
     return DeadGroups.of(await dead_groups(inspector, type=type, queue=queue), limit)
 
 

@@ -8,7 +8,7 @@ from fastapi import Header, Query, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
-from jobbers.api.errors import ApiError, documented
+from jobbers.api.errors import ApiError, about, documented
 from jobbers.api.live.hub import Reader, hub_of
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.stream import EventStream
@@ -43,7 +43,8 @@ async def events(
     last one as `Last-Event-ID` nothing is lost, and a task may come twice; `missed` says that some are not known any more.
     `trouble` says why a topic cannot be read. At most four writes a second; a comment every 15 seconds of silence.
     """
-    topics = read_topics(topic)
+    with about("topic"):
+        topics = read_topics(topic)
     hub = hub_of(app)
     if not hub.room(topics):
         raise ApiError(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
-from jobbers.api.errors import documented
+from jobbers.api.errors import about, documented
 from jobbers.api.role_views import RoleList, RoleView, RoleWanted, RoleWritten, UnservedView
 from jobbers.api.route import Part
 from jobbers.core.access import Scope
@@ -51,7 +51,8 @@ async def set_role(app: deps.TheApp, role: RoleName, body: RoleWanted) -> RoleWr
 
     Refused with `conflict` when a queue with work would be left unserved, unless `force` is true.
     """
-    made = await (await app.live_roles()).set(role, body.queues, strict=body.strict, force=body.force)
+    with about("queues"):
+        made = await (await app.live_roles()).set(role, body.queues, strict=body.strict, force=body.force)
     return RoleWritten(name=role, queues=dict(made.queues), strict=made.strict)
 
 

@@ -19,7 +19,7 @@ from jobbers.api.schedule_views import (
     ScheduleTimes,
     ScheduleView,
 )
-from jobbers.api.submit import load
+from jobbers.api.submit import find_type, load
 from jobbers.api.values import from_json_value
 from jobbers.api.windows import encoded
 from jobbers.app import Jobbers
@@ -68,7 +68,7 @@ async def create(
         params = {name: from_json_value(value) for name, value in request.kwargs.items()}
         target = dag.call(**dag.graph.load(params))
     else:
-        task_type = app.find(request.type or "")
+        task_type = find_type(app, request.type or "")
         args, kwargs = load(task_type, request.args, request.kwargs)
         target = task_type.s(*args, **kwargs)
     await _check_queues(app, caller, request, target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastapi import Request
+
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
@@ -9,7 +11,8 @@ from jobbers.api.route import Part
 from jobbers.api.strike_views import StrikeList, StrikeRequest, StrikeView
 from jobbers.client import new_id
 from jobbers.core.access import Scope
-from jobbers.core.strike import Strike, check_parameters
+from jobbers.core.strike import MAX_TEXT, Strike, check_parameters
+from jobbers.keyring import clean
 
 router = Part(prefix="/strikes", tags=["strikes"], responses=documented(422))
 
@@ -29,7 +32,13 @@ async def strikes(inspector: deps.TheInspector, window: deps.TheWindow) -> Strik
     openapi_extra=needs(Scope.OPERATE),
 )
 async def add(
-    app: deps.TheApp, inspector: deps.TheInspector, call: deps.TheCall, request: StrikeRequest
+    app: deps.TheApp,
+    inspector: deps.TheInspector,
+    *,
+    caller: deps.TheCaller,
+    call: deps.TheCall,
+    http: Request,
+    request: StrikeRequest,
 ) -> StrikeView:
     """Let no task of a type run, or none with these arguments, from now on.
 
@@ -43,8 +52,9 @@ async def add(
         request.action,
         reason=request.reason,
         running=request.running,
-        by=request.by,
+        by=clean(caller.name)[:MAX_TEXT] if request.by is None else request.by,
     )
+    http.state.target = f"{strike.type} {strike.action} {strike.id}"
     known = app.task_types.get(strike.type)
     if known is not None:
         check_parameters(strike, known.signature)

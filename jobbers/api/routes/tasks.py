@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, NoReturn
 
 from fastapi import Query, Request, Response
@@ -12,7 +13,7 @@ from pydantic_core import to_json
 from jobbers.api import deps
 from jobbers.api.bulk_views import Bulk, BulkDone
 from jobbers.api.callers import needs
-from jobbers.api.errors import ApiError, documented
+from jobbers.api.errors import ApiError, documented, within
 from jobbers.api.filters import TheFilter
 from jobbers.api.reach import check_tasks, missing
 from jobbers.api.route import Part
@@ -113,14 +114,18 @@ async def submit_batch(
     "/bulk",
     response_model=BulkDone,
     responses=documented(400, 413, 415, 507),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True),
 )
-async def bulk(inspector: deps.TheInspector, wanted: Bulk) -> BulkDone:
+async def bulk(
+    inspector: deps.TheInspector, caller: deps.TheCaller, request: Request, wanted: Bulk
+) -> BulkDone:
     """Cancel, retry or drop all tasks that match a filter, up to `limit`, in chunks; with `dry_run` only tell how many
     match. The call can be repeated: it goes on with those that are left."""
-    outcome = await act(
-        inspector, wanted.action, wanted.filter.chosen(), limit=wanted.limit, dry_run=wanted.dry_run
-    )
+    request.state.target = wanted.described
+    with within("filter"):
+        queue = caller.chosen_queue(wanted.filter.queue)
+        chosen = replace(wanted.filter.chosen(), queue=queue)
+        outcome = await act(inspector, wanted.action, chosen, limit=wanted.limit, dry_run=wanted.dry_run)
     return BulkDone(
         matched=outcome.matched,
         done=outcome.done,

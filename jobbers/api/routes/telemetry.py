@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
-from jobbers.api.errors import documented
+from jobbers.api.errors import about, documented
 from jobbers.api.route import Part
 from jobbers.api.task_views import View
 from jobbers.core.access import Scope
@@ -56,7 +56,9 @@ async def set_granularity(app: deps.TheApp, body: TelemetryWanted) -> TelemetryV
 
     Workers and clients follow within a second.
     """
-    return TelemetryView.model_validate(await (await app.live_granularity()).set(body.rules))
+    with about("rules"):
+        made = await (await app.live_granularity()).set(body.rules)
+    return TelemetryView.model_validate(made)
 
 
 @router.delete(
