@@ -8,6 +8,7 @@ from typing import Any
 
 from jobbers.api.errors import ApiError
 from jobbers.core.access import KeyFacts, Scope
+from jobbers.store.runs import RUNS_QUEUE
 
 OPEN = "open"
 """What a route declares that anybody may call, also without a key."""
@@ -53,11 +54,18 @@ class Caller:
         """The queue to look at when they asked for this one or for all; of one who has a single queue, that one. Raises
         like :meth:`check_queues`."""
         if self.queues is not None and queue is None:
-            if len(self.queues) == 1:
-                return next(iter(self.queues))
-            raise ApiError(403, "queue_forbidden", f"say which queue: {self._restriction()}", "queue")
+            if len(self.queues) > 1:
+                raise ApiError(403, "queue_forbidden", f"say which queue: {self._restriction()}", "queue")
+            (queue,) = self.queues
         if queue is not None:
             self.check_queues([queue], parameter="queue")
+        if self.queues is not None and queue == RUNS_QUEUE:
+            raise ApiError(
+                403,
+                "queue_forbidden",
+                f"all runs are listed under {RUNS_QUEUE!r}, those of other queues, too: name your queue otherwise",
+                "queue",
+            )
         return queue
 
     def _restriction(self) -> str:

@@ -6,6 +6,7 @@ import inspect
 import ipaddress
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ Authenticate = Callable[[Request], Caller | Awaitable[Caller | None] | None]
 
 ROUTE_KEY = "jobbers.route"
 """Where a route says in the scope of a request which one it is."""
+OPEN_SECONDS = 10.0
+"""For so long streams that nobody was asked for take it that nobody is."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNKNOWN = "this needs a valid key: send it as 'Authorization: Bearer …' or as 'X-API-Key: …'"
 _ADMITTED = "jobbers_caller"
@@ -55,6 +58,7 @@ class Gate:
         self._tokens = None if app.settings.auth == "off" else Tokens.of(app.settings)
         self._required = required or app.settings.auth == "keys" or self._tokens is not None
         self._slowdown = Slowdown()
+        self._looked = -OPEN_SECONDS
 
     @property
     def asks(self) -> bool:
@@ -84,10 +88,38 @@ class Gate:
         setattr(request.state, _ADMITTED, caller)
         return caller
 
+    async def still_admits(self, request: Request) -> bool:
+        """Whether a caller who was let through would be now, too: with the same key, to the same route. For answers that
+        last. Raises what the store raises."""
+        route = request.scope.get(ROUTE_KEY)
+        try:
+            if self._authenticate is not None:
+                caller = await self._own(request)
+            elif await self._still_open():
+                caller = ANYONE
+            else:
+                caller = await self._found(request)
+            if caller is not None:
+                check_allowed(caller, route)
+        except ApiError as error:
+            return error.status_code >= 500  # it cannot be known now
+        return caller is not None
+
+    async def _still_open(self) -> bool:
+        """Like :meth:`_open`, and asked once in some seconds for all answers that last."""
+        now = time.monotonic()
+        if not self._required and now - self._looked < OPEN_SECONDS:
+            return True
+        self._looked = now
+        return await self._open()
+
+    async def _own(self, request: Request) -> Caller | None:
+        found = self._authenticate(request) if self._authenticate is not None else None
+        return await found if inspect.isawaitable(found) else found
+
     async def _caller(self, request: Request) -> Caller:
         if self._authenticate is not None:
-            found = self._authenticate(request)
-            caller = await found if inspect.isawaitable(found) else found
+            caller = await self._own(request)
             if caller is None:
                 raise unauthorized()
         elif await self._open():
@@ -119,22 +151,25 @@ class Gate:
         return True
 
     async def _known(self, request: Request) -> Caller:
-        credential = presented(request)
-        if credential is None:
-            secret = request.cookies.get(cookie_name(self.app))
-            if secret is None:
+        if presented(request) is None:
+            if cookie_name(self.app) not in request.cookies:
                 raise unauthorized()
             if request.method not in _SAFE:
                 check_same_origin(request)
-            facts = await (await self.access()).session(secret)
-            caller = None if facts is None else Caller.of_key(facts)
-        else:
-            caller = await self._holder(credential)
+        caller = await self._found(request)
         if caller is None:
             await self._slowdown.failure(address_of(request))
             raise unauthorized()
         self._slowdown.success(address_of(request))
         return caller
+
+    async def _found(self, request: Request) -> Caller | None:
+        credential = presented(request)
+        if credential is not None:
+            return await self._holder(credential)
+        secret = request.cookies.get(cookie_name(self.app))
+        facts = None if secret is None else await (await self.access()).session(secret)
+        return None if facts is None else Caller.of_key(facts)
 
     async def _holder(self, credential: str) -> Caller | None:
         if credential.startswith(f"{PREFIX}.") or self._tokens is None:

@@ -17,6 +17,8 @@ from jobbers.store.wire import Argument
 
 RUN_TYPE = "run."
 """What the type of a run's own record begins with; its graph's name follows."""
+RUNS_QUEUE = "runs"
+"""What a run's own record says as its queue, whatever the queues of its nodes; it lies in none."""
 
 
 class LaunchedTask(NamedTuple):

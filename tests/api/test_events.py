@@ -14,12 +14,15 @@ import httpx2
 import pytest
 
 from jobbers import Jobbers
+from jobbers.api import gate as gates
 from jobbers.api.live import hub as hubs
 from jobbers.api.live import stream as streams
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.topics import Topic, read_topics
 from jobbers.api.live.updates import Listener, Update
 from jobbers.core.status import Status
+from jobbers.errors import ServerUnavailable
+from jobbers.keyring import Access
 from tests.api.support import Desk, error_of
 from tests.api.test_server import serving, serving_task
 
@@ -400,3 +403,62 @@ def test_who_falls_far_behind_is_let_go_and_holds_nothing() -> None:
     assert listener.waiting == {}
     listener.put(Update(topic, "ended", {"missed": False}, log=({},), position="2-1"))
     assert listener.waiting == {}
+
+
+@pytest.mark.parametrize("ends", ["revoked", "expired", "logged out", "closed"])
+async def test_it_ends_when_its_listener_may_listen_no_more(
+    app: Jobbers, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_AGAIN", 0.2)
+    monkeypatch.setattr(gates, "OPEN_SECONDS", 0.3)
+    access = Access((await app.client()).store)
+    async with serving(app) as api:
+        key = ""
+        if ends != "closed":
+            await access.create("other", "read")
+            key = (await access.create("mine", "read", expires=6 if ends == "expired" else None)).text
+        site = {"Origin": str(api.base_url).split("/api")[0]}
+        if ends == "logged out":
+            assert (await api.post("/login", json={"key": key}, headers=site)).status_code == 200
+        elif key:
+            api.headers["X-API-Key"] = key
+        async with listening(api, "stats") as events:
+            await until(events, lambda _: True)
+            if ends == "revoked":
+                await access.revoke("mine")
+            elif ends == "closed":
+                await access.create("first", "read")
+            elif ends == "logged out":
+                assert (await api.post("/logout", json={}, headers=site)).status_code == 200
+            async with asyncio.timeout(PATIENCE):
+                assert {event.kind async for event in events} <= {"stats"}  # a proper end
+        assert (await api.get("/queues")).status_code == 401
+    assert hubs.hub_of(app).watched == 0
+
+
+async def test_it_goes_on_while_nobody_can_be_asked(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_AGAIN", 0.05)
+    asked = 0
+
+    async def still_admitted() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ServerUnavailable("it is away")
+        return False
+
+    sent: list[bytes] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    topics, hub = read_topics(["stats"]), hubs.hub_of(app)
+    stream = streams.EventStream(
+        hub, lambda it: reader_of(app, it), topics, "", asyncio.Event(), still_admitted=still_admitted
+    )
+    async with asyncio.timeout(PATIENCE):
+        await stream({"type": "http"}, receive, send)
+    assert (asked, sent[-1]) == (3, b"")

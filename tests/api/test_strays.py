@@ -151,3 +151,23 @@ async def test_the_audit_log_tells_of_what_was_done_to_many(app: Jobbers) -> Non
         f"keep cancel {strike['id']}",
         f"cancel status=queued queue=mail run={run} dry_run",
     ]
+
+
+async def test_a_key_of_a_queue_called_as_runs_are_sees_no_runs_of_others(app: Jobbers) -> None:
+    dag = app.dag("theirs")
+    dag.node(app.task_types["keep"], 1)
+    run = (await dag.submit()).id
+    await (await app.inspector()).cancel([run])
+    wanted = {"action": "cancel", "filter": {"status": "cancelled", "queue": "runs"}, "dry_run": True}
+    async with call(create_app(app)) as api:
+        (listed,) = (await api.get("/tasks?status=cancelled&queue=runs")).json()["tasks"]
+        assert listed["id"] == run
+        access = Access((await app.client()).store)
+        for queues in (["runs"], ["runs", "mail"]):
+            api.headers["X-API-Key"] = (await access.create(f"k{len(queues)}", "operate", queues=queues)).text
+            for path in ("/tasks?status=cancelled&queue=runs", "/dead-letters?queue=runs"):
+                error_of(await api.get(path), 403, "queue_forbidden")
+            error_of(await api.post("/tasks/bulk", json=wanted), 403, "queue_forbidden")
+            error_of(await api.post("/dead-letters/drop", json={"queue": "runs"}), 403, "queue_forbidden")
+            error_of(await api.get(f"/tasks/{run}"), 404, "not_found")
+        assert (await api.post("/tasks", json={"type": "keep", "queue": "runs"})).status_code == 201

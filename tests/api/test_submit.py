@@ -248,7 +248,7 @@ async def test_a_batch_that_failed_may_be_there_in_part(
 @pytest.mark.parametrize(
     ("wrong", "status", "code", "parameter"),
     [
-        ({"type": "nothing"}, 422, "unknown_task_type", "tasks[2]"),
+        ({"type": "nothing"}, 422, "unknown_task_type", "tasks[2].type"),
         ({"type": "add", "args": ["1"]}, 422, "invalid_argument", "tasks[2].a"),
         ({"type": "add", "args": [1], "queue": "a b"}, 422, "invalid_name", "tasks[2].queue"),
         ({"type": "add", "args": [1], "priority": 11}, 422, "invalid_input", "tasks[2].priority"),

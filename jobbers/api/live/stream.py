@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -15,6 +15,7 @@ from jobbers.api.live.readers import EndedReader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Listener
 from jobbers.api.packing import ENCODING, PackedStream, Piece, takes_gzip
+from jobbers.errors import JobbersError
 
 HEARTBEAT = 15.0
 """After so many seconds of silence a comment says that the stream still is there."""
@@ -25,6 +26,10 @@ PATIENCE = 20.0
 RETRY_MS = 2_000
 _RETRY = Piece(f"retry: {RETRY_MS}\n\n".encode())
 _STILL_HERE = Piece(b": still here\n\n")
+LOOK_AGAIN = 30.0
+"""So often, in seconds, it is asked whether a listener may still listen."""
+
+StillAdmitted = Callable[[], Awaitable[bool]]
 
 
 class EventStream(Response):
@@ -33,7 +38,14 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, hub: Hub, make: MakeReader, topics: list[Topic], after: str, stopping: asyncio.Event
+        self,
+        hub: Hub,
+        make: MakeReader,
+        topics: list[Topic],
+        after: str,
+        stopping: asyncio.Event,
+        *,
+        still_admitted: StillAdmitted | None = None,
     ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no", "Vary": "Accept-Encoding"})
         del self.headers["content-length"]
@@ -43,9 +55,10 @@ class EventStream(Response):
         self._after = after
         self._stopping = stopping
         self._packed: PackedStream | None = None
+        self._still_admitted = still_admitted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI. Ends when the listener hangs up or is too slow, and when the server stops."""
+        """See ASGI. Ends when the listener hangs up, is too slow, or may not listen any more; and when the server stops."""
         if takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
             self._packed = PackedStream()
             self.headers["Content-Encoding"] = ENCODING
@@ -54,6 +67,7 @@ class EventStream(Response):
             asyncio.ensure_future(self._write(send)),
             asyncio.ensure_future(_hung_up(receive)),
             asyncio.ensure_future(self._stopping.wait()),
+            asyncio.ensure_future(self._dismissed()),
         ]
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -64,7 +78,7 @@ class EventStream(Response):
             await asyncio.gather(*work, return_exceptions=True)
         if work[0] in done and (error := work[0].exception()) is not None:
             raise error
-        if work[2] in done and work[0] not in done:
+        if not done.isdisjoint(work[2:]) and work[0] not in done:
             await send(self._last())
 
     def _last(self) -> dict[str, Any]:
@@ -91,6 +105,16 @@ class EventStream(Response):
             updates = await self._listener.take(HEARTBEAT)
             yield [update.encoded for update in updates] or (_STILL_HERE,)
             await asyncio.sleep(PACE)
+
+    async def _dismissed(self) -> None:
+        """Return when the listener's key was revoked or has expired, within a minute."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN)
+            try:
+                if self._still_admitted is not None and not await self._still_admitted():
+                    return
+            except JobbersError:  # it cannot be known now; the topics cannot be read either
+                continue
 
     async def _replayed(self) -> Sequence[Piece]:
         """What ended since the event that the listener had last."""

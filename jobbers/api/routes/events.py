@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Header, Query, Response
+from fastapi import Header, Query, Request, Response
 
 from jobbers.api import deps
 from jobbers.api.callers import needs
@@ -30,6 +30,9 @@ LONGEST_ID = 64 * 1024
 )
 async def events(
     app: deps.TheApp,
+    *,
+    gate: deps.TheGate,
+    request: Request,
     stopping: deps.Stopping,
     topic: Annotated[list[str], Query(description=f"What to follow, once for each: {KNOWN}.")],
     last_event_id: Annotated[
@@ -54,4 +57,7 @@ async def events(
     def make(one: Topic) -> Reader:
         return reader_of(app, one)
 
-    return EventStream(hub, make, topics, last_event_id, stopping)
+    async def still_admitted() -> bool:
+        return await gate.still_admits(request)
+
+    return EventStream(hub, make, topics, last_event_id, stopping, still_admitted=still_admitted)
