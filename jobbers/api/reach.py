@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobbers.api.callers import Caller
+from jobbers.api.live.topics import Topic
 from jobbers.app import Jobbers
 from jobbers.client import new_id
 from jobbers.core.schedule import Kind, Schedule
@@ -58,6 +59,26 @@ async def check_run(caller: Caller, app: Jobbers, inspector: Inspector, run_id: 
     await check_tasks(caller, inspector, [run_id])
     plan = await inspector.store.runs.plan(run_id)
     caller.check_queues(_spread(app, [node.type for node in plan.nodes]))
+
+
+async def check_topic(caller: Caller, app: Jobbers, topic: Topic) -> None:
+    """Raises :class:`ApiError` 403 unless all that a topic tells is of this caller's queues, and :class:`NotFound` for a
+    task or run that is not there for them."""
+    if caller.queues is None:
+        return
+    inspector = await app.inspector()
+    match topic.kind:
+        case "tasks" | "ended" | "groups" if topic.queue is not None:
+            caller.chosen_queue(topic.queue)
+        case "task" | "logs":
+            await check_tasks(caller, inspector, [topic.name])
+        case "run":
+            await check_run(caller, app, inspector, topic.name)
+        case _:
+            caller.check_queues(
+                [""],
+                f"of topics you may have tasks, ended and groups with ?queue=, task, logs and run, not {topic.text!r}: ",
+            )
 
 
 def check_graph(caller: Caller, app: Jobbers, dag: Dag, params: Mapping[str, Any]) -> None:

@@ -462,3 +462,31 @@ async def test_it_goes_on_while_nobody_can_be_asked(app: Jobbers, monkeypatch: p
     async with asyncio.timeout(PATIENCE):
         await stream({"type": "http"}, receive, send)
     assert (asked, sent[-1]) == (3, b"")
+
+
+async def test_a_restricted_key_follows_what_is_in_its_queues(app: Jobbers, desk: Desk) -> None:
+    access = Access((await app.client()).store)
+    keep = app.task_types["keep"]
+    mine, other = [(await keep.options(queue=queue).submit(1)).id for queue in ("mail", "other")]
+    dag = app.dag("theirs")
+    dag.node(keep, 1)
+    run = (await dag.submit()).id
+    key = (await access.create("mail", "read", queues=["mail"])).text
+    refused = {
+        403: ["tasks:queued", "ended", "queues", "tasks:queued?queue=other", "ended?queue=other", "stats", "workers",
+              f"why:{mine}", "groups", "runs"],
+        404: [f"task:{other}", f"logs:{other}", f"run:{run}"],
+    }  # fmt: skip
+    async with serving(app) as api:
+        api.headers["X-API-Key"] = key
+        for status, topics in refused.items():
+            for topic in topics:
+                answer = await api.get("/events", params={"topic": ["ended?queue=mail", topic]})
+                error_of(answer, status, "queue_forbidden" if status == 403 else "not_found")
+        async with listening(api, "ended?queue=mail", f"task:{mine}", "tasks:queued?queue=mail") as events:
+            listed = await until(events, lambda it: it.kind == "tasks")
+            assert [task["id"] for task in listed.data["tasks"]] == [mine]
+            for queue in ("other", "mail"):
+                await desk.succeed(await desk.claim(queue), 1)
+            ended = await until(events, lambda it: it.kind == "ended" and it.data["tasks"])
+            assert [task["id"] for task in ended.data["tasks"]] == [mine]

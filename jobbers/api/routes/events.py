@@ -13,6 +13,7 @@ from jobbers.api.live.hub import Reader, hub_of
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.stream import EventStream
 from jobbers.api.live.topics import KNOWN, Topic, read_topics
+from jobbers.api.reach import check_topic
 from jobbers.api.route import Part
 from jobbers.core.access import Scope
 
@@ -25,12 +26,13 @@ LONGEST_ID = 64 * 1024
 @router.get(
     "/events",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}}, **documented(422, 503)},
-    openapi_extra=needs(Scope.READ),
+    responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422, 503)},
+    openapi_extra=needs(Scope.READ, by_queue=True),
 )
 async def events(
     app: deps.TheApp,
     *,
+    caller: deps.TheCaller,
     gate: deps.TheGate,
     request: Request,
     stopping: deps.Stopping,
@@ -44,10 +46,13 @@ async def events(
     Each topic is told of as a whole at first, and then when it has changed, as the route of its subject shows it; of a run
     the `nodes` that have moved, unless it is `whole`. `ended` lists the tasks that end, and its events have ids: with the
     last one as `Last-Event-ID` nothing is lost, and a task may come twice; `missed` says that some are not known any more.
-    `trouble` says why a topic cannot be read. At most four writes a second; a comment every 15 seconds of silence.
+    `trouble` says why a topic cannot be read. At most four writes a second; a comment every 15 seconds of silence. It ends
+    within a minute when the listener's key is revoked or expires.
     """
     with about("topic"):
         topics = read_topics(topic)
+    for one in topics:
+        await check_topic(caller, app, one)
     hub = hub_of(app)
     if not hub.room(topics):
         raise ApiError(
