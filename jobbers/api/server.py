@@ -15,6 +15,7 @@ import uvicorn
 from jobbers.api.app import create_app
 from jobbers.api.connections import Connections
 from jobbers.api.gate import Authenticate, Gate
+from jobbers.api.heads import protocol
 from jobbers.api.http3 import Certificate, serve_http3
 from jobbers.app import Jobbers
 from jobbers.errors import ConfigError, ServerUnavailable
@@ -111,6 +112,7 @@ class _Server(uvicorn.Server):
                 api,
                 lifespan="on",
                 access_log=logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
+                http=protocol(),
                 ws="none",
                 log_config=None,
                 server_header=False,

@@ -79,6 +79,29 @@ def test_heads_are_limited(service: Service, request_: bytes) -> None:
     assert service.memory() - before < 50 * MEGABYTES
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
+        b"GET /",
+        b"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;x=",
+    ],
+    ids=["header", "line", "second line", "trailer", "chunk"],
+)
+def test_heads_without_end_are_not_read_on(service: Service, begun: bytes) -> None:
+    with connect(service) as raw:
+        raw.settimeout(20)
+        raw.sendall(begun)
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 16 * MEGABYTES:
+                raw.sendall(b"x" * 65_536)
+                sent += 65_536
+        assert sent < 16 * MEGABYTES, "it is read for as long as it comes"
+
+
 class Wire:
     """A transport that counts what it holds."""
 
