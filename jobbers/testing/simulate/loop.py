@@ -33,7 +33,8 @@ class Process:
         self.stopped = False
         self.blocked = False
         self.tasks: list[asyncio.Task[Any]] = []
-        self._queues: dict[bool, deque[asyncio.Handle]] = {False: deque(), True: deque()}
+        self._queue: deque[asyncio.Handle] = deque()
+        self._aside: deque[asyncio.Handle] = deque()
 
     def context(self, *, aside: bool = False) -> contextvars.Context:
         """What callbacks of this process run in; ``aside`` in a thread of its own, which a blocked loop does not stop."""
@@ -54,21 +55,21 @@ class Process:
     def kill(self) -> None:
         """Never run anything of it again."""
         self.alive = False
-        for queue in self._queues.values():
-            queue.clear()
+        self._queue.clear()
+        self._aside.clear()
 
     def add(self, handle: asyncio.Handle, aside: bool) -> None:
         """Let a callback wait for its turn."""
         if self.alive:
-            self._queues[aside].append(handle)
+            (self._aside if aside else self._queue).append(handle)
 
     def runnable(self) -> deque[asyncio.Handle] | None:
         """The callbacks of which the first may run now; ``None`` when there are none."""
         if self.stopped:
             return None
-        if self._queues[True]:
-            return self._queues[True]
-        return None if self.blocked else self._queues[False] or None
+        if self._aside:
+            return self._aside
+        return None if self.blocked else self._queue or None
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Hold on to a task, so that nothing of it runs when it is dropped."""
@@ -103,6 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self._chance = chance
         self._processes: list[Process] = []
+        self._living: list[Process] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = 0
         self._world = self.process("world")
@@ -112,6 +114,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """A new process."""
         process = Process(name, skew)
         self._processes.append(process)
+        self._living = [living for living in self._living if living.alive] + [process]
         return process
 
     def launch(self, process: Process, main: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -203,7 +206,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             process, aside = self._owner(handle)
             process.add(handle, aside)
-        return [queue for process in self._processes if (queue := process.runnable())]
+        return [queue for process in self._living if (queue := process.runnable())]
 
     def dispose(self) -> None:
         """Drop everything without running any of it, and close."""
