@@ -12,7 +12,7 @@ import pytest
 from jobbers.testing.simulate import FAULTS, Plan, Report, simulate
 from tests.sim.planted import BUGS
 
-SEEDS = int(os.environ.get("JOBBERS_SIM_SEEDS", "500"))
+SEEDS = int(os.environ.get("JOBBERS_SIM_SEEDS", "200"))
 CHUNK = 5
 SEEDS_FOR_A_BUG = 200
 CORPUS = [
