@@ -23,6 +23,8 @@ export PIP_NO_INPUT := 1
 export PIP_USER := 0
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Bytecode is kept whatever the shell says: tests start some hundred processes, each of which would compile everything.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
@@ -160,17 +162,30 @@ format-check: $(VENV)/.developing
 lint: $(VENV)/.developing ## Look for mistakes and bad habits (ruff)
 	@$(BIN)/ruff check
 
-.PHONY: types
-types: $(VENV)/.developing ## Check the types (mypy and pyright)
+.PHONY: types mypy pyright
+types: mypy pyright ## Check the types (mypy and pyright)
+
+mypy: $(VENV)/.developing
 	@$(BIN)/mypy jobbers $(wildcard tests/typing)
+
+pyright: $(VENV)/.developing
 	@$(BIN)/pyright
 
 .PHONY: imports
 imports: $(VENV)/.developing ## Check who may import what
 	@$(BIN)/lint-imports --no-logo
 
+# Every test is read once beside the other gates, which keeps its bytecode for all processes of the run that follows.
+.PHONY: collect
+collect: $(VENV)/.developing
+	@found=$$($(BIN)/python -m pytest --collect-only -qq 2>&1) || { printf '%s\n' "$$found"; exit 1; }
+
+GATES := format-check lint mypy pyright imports collect
+WITHOUT_MIXING := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 .PHONY: check
-check: format-check lint types imports ## All gates, then every test: what CI runs
+check: $(VENV)/.developing ## All gates side by side, then every test: what CI runs
+	@$(MAKE) --no-print-directory --jobs $(WITHOUT_MIXING) $(GATES)
 	@$(MAKE) --no-print-directory test
 
 # Benchmarks. The peers disagree about the version of redis-py and get environments of their own.
