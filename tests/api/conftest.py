@@ -9,9 +9,8 @@ import httpx2
 import pytest
 
 from jobbers import Jobbers
-from jobbers.api import create_app
 from jobbers.store.embedded import EmbeddedServer, start
-from tests.api.support import Desk, call, make_app
+from tests.api.support import Desk, call, make_app, served
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ async def app(server: EmbeddedServer) -> AsyncIterator[Jobbers]:
 
 @pytest.fixture
 async def api(app: Jobbers) -> AsyncIterator[httpx2.AsyncClient]:
-    async with call(create_app(app)) as client:
+    async with call(served(app)) as client:
         yield client
 
 

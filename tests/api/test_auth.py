@@ -19,7 +19,7 @@ from jobbers.core.access import digest, pack_key, split_key
 from jobbers.errors import ConfigError
 from jobbers.keyring import Access
 from jobbers.store.embedded import EmbeddedServer
-from tests.api.support import Desk, call, error_of, make_app
+from tests.api.support import Desk, call, error_of, make_app, served
 from tests.api.test_server import serving
 
 
@@ -37,7 +37,7 @@ async def access(app: Jobbers) -> Access:
 async def as_mail(app: Jobbers, access: Access) -> AsyncIterator[httpx2.AsyncClient]:
     """A client that may operate the queues mail and sms."""
     key = (await access.create("mail", "operate", queues=["mail", "sms"])).text
-    async with call(create_app(app)) as client:
+    async with call(served(app)) as client:
         client.headers["Authorization"] = f"Bearer {key}"
         yield client
 

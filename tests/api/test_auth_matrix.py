@@ -20,7 +20,7 @@ from jobbers.api.route import ApiRoute
 from jobbers.client import new_id
 from jobbers.core.access import KeyFacts, Scope, digest, key_text
 from jobbers.keyring import Access
-from tests.api.support import call, error_of
+from tests.api.support import call, error_of, served
 
 STATIC = {"/admin", "/admin/{name:path}"}
 """What anybody may get, in the routers: the files of the page."""
@@ -59,7 +59,7 @@ async def keys(app: Jobbers) -> dict[str, str | None]:
 @pytest.fixture
 async def strict(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
     monkeypatch.setattr("jobbers.api.slowdown.FIRST", 0)
-    async with call(create_app(app)) as client:
+    async with call(served(app)) as client:
         client.base_url = httpx2.URL("http://api.test")
         yield client
 

@@ -13,9 +13,9 @@ import pytest
 from fastapi import Depends, FastAPI, HTTPException
 
 from jobbers import Jobbers
-from jobbers.api import create_app, page_router, router
+from jobbers.api import page_router, router
 from jobbers.api.routes.page import ROOT
-from tests.api.support import call
+from tests.api.support import call, served
 
 FILES = sorted(path for path in ROOT.rglob("*") if path.suffix in (".css", ".html", ".js", ".svg"))
 OWN = [path for path in FILES if path.parent.name != "vendor"]
@@ -23,7 +23,7 @@ OWN = [path for path in FILES if path.parent.name != "vendor"]
 
 @pytest.fixture
 async def admin(app: Jobbers) -> AsyncIterator[httpx2.AsyncClient]:
-    async with call(create_app(app)) as client:
+    async with call(served(app)) as client:
         client.base_url = httpx2.URL("http://api.test/")
         yield client
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import httpx2
 
 from jobbers import Jobbers
-from jobbers.api import create_app
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.keyring import Access
-from tests.api.support import Desk, call, error_of
+from tests.api.support import Desk, call, error_of, served
 
 
 async def test_why(api: httpx2.AsyncClient, desk: Desk) -> None:
@@ -37,7 +36,7 @@ async def test_those_who_are_restricted_see_their_own(app: Jobbers) -> None:
     mine = (await access.create("mail", Scope.READ, queues=["default"])).text
     admin = (await access.create("boss", Scope.ADMIN)).text
     await (await app.live_roles()).set("hushed", ["default", "sums"], force=True)
-    async with call(create_app(app)) as client:
+    async with call(served(app)) as client:
         both = [
             (
                 await client.post("/tasks", json={"type": kind, "args": args}, headers={"X-API-Key": admin})
