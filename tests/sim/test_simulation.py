@@ -13,7 +13,7 @@ from jobbers.testing.simulate import FAULTS, Plan, Report, simulate
 from tests.sim.planted import BUGS
 
 SEEDS = int(os.environ.get("JOBBERS_SIM_SEEDS", "200"))
-CHUNK = 5
+CHUNK = 2
 SEEDS_FOR_A_BUG = 200
 CORPUS = [
     int(line.split()[0])
