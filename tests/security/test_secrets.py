@@ -82,10 +82,10 @@ def everything(client: httpx2.Client) -> str:
     return "\n".join(seen)
 
 
-def command(url: str, *words: str) -> str:
+def command(url: str, *words: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "jobbers", *words],
-        env={"JOBBERS_REDIS_URL": url, "JOBBERS_NAMESPACE": NAMESPACE, "PATH": "/usr/bin:/bin"},
+        env={"JOBBERS_REDIS_URL": url, "JOBBERS_NAMESPACE": NAMESPACE, "PATH": "/usr/bin:/bin", **environment},
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=50, check=False,
     )  # fmt: skip
@@ -141,7 +141,7 @@ def test_neither_is_it_in_errors(guarded: str, wrong: str, tmp_path: Path) -> No
     }
     serve = ["api", "tests.security.served:app", "--port=0"] if wrong != "address" else ["queues"]
     for words in (["queues"], ["doctor"], ["queues", "--debug"], serve):
-        said = command(urls[wrong], *words)
+        said = command(urls[wrong], *words, JOBBERS_PATIENCE="0.2")
         assert said
         assert PASSWORD not in said, said
     if wrong != "address":
