@@ -31,8 +31,9 @@ def missing() -> str | None:
     return None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """A browser for the tests of a file; each has a context of its own in it, as if it were another person's."""
     reason = missing()
     if reason is not None:
         pytest.skip(reason)
@@ -46,8 +47,9 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
+    """One event loop for the tests of a file: the browser belongs to it."""
     return "asyncio"
 
 

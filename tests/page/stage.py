@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -92,6 +93,8 @@ class Stage:
         self.page: Page
 
     async def __aenter__(self) -> Self:
+        threads = self._stack.enter_context(ThreadPoolExecutor())  # the loop's own would outlive this test
+        asyncio.get_running_loop().set_default_executor(threads)
         await self._stack.enter_async_context(self.app)
         for options in self._workers:
             await self._stack.enter_async_context(running_worker(self.app, **options))
