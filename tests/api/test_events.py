@@ -460,7 +460,7 @@ async def test_it_goes_on_while_nobody_can_be_asked(app: Jobbers, monkeypatch: p
         hub, lambda it: reader_of(app, it), topics, "", asyncio.Event(), still_admitted=still_admitted
     )
     async with asyncio.timeout(PATIENCE):
-        await stream({"type": "http"}, receive, send)
+        await stream({"type": "http", "headers": []}, receive, send)
     assert (asked, sent[-1]) == (3, b"")
 
 
