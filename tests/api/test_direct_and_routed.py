@@ -76,7 +76,6 @@ STORIES: dict[str, Sequence[Sent]] = {
     "a batch with one that is wrong": [Sent({"tasks": [GOOD, {"type": "add"}]}, path=BATCH)],
     "a batch with an id twice": [Sent({"tasks": [{**GOOD, "id": ONE}] * 2}, path=BATCH)],
     "a batch of nothing": [Sent({"tasks": []}, path=BATCH)],
-    "a query": [Sent(GOOD, path="/tasks?x=1")],
 }
 
 

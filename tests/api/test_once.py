@@ -87,7 +87,7 @@ async def test_every_kind_of_write(api: httpx2.AsyncClient, app: Jobbers, schedu
     ("method", "path", "body"),
     [
         ("POST", "/tasks", {**TASK, "args": [2]}),
-        ("POST", "/tasks?x=1", TASK),
+        ("DELETE", "/roles/none?force=true", None),
         ("POST", "/tasks/batch", TASK),
         ("PUT", "/tasks", TASK),
         ("DELETE", "/limits/none", None),

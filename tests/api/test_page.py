@@ -118,6 +118,7 @@ def test_what_operators_need_now_and_then_is_loaded_when_they_do() -> None:
         "keys.js",
         "limits.js",
         "logs.js",
+        "policies.js",
         "queue_pages.js",
         "roles.js",
         "runs.js",
