@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from jobbers.api import once
 from jobbers.api.callers import Caller
 from jobbers.api.gate import ROUTE_KEY, Gate
-from jobbers.api.windows import Window
+from jobbers.api.windows import Window, wanted
 from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.ids import check_id
@@ -98,7 +98,7 @@ TheGate = Annotated[Gate, Depends(_gate)]
 TheAccess = Annotated[Access, Depends(_access)]
 TheCall = Annotated[once.Call | None, Depends(_call)]
 """The call that this is, if its caller gave it a key."""
-TheWindow = Annotated[Window, Depends(Window)]
+TheWindow = Annotated[Window, Depends(wanted)]
 TheCaller = Annotated[Caller, Depends(_caller)]
 Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 """Set when the server begins to stop: whoever waits for long answers now."""

@@ -27,20 +27,7 @@ class Window:
     nothing else from page to page.
     """
 
-    def __init__(
-        self,
-        cursor: Annotated[
-            str | None,
-            Query(
-                pattern=r"^n[A-Za-z0-9_-]{0,2000}$",
-                description="The cursor of the page before; opaque.",
-                examples=["nbWFpbA"],
-            ),
-        ] = None,
-        limit: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="How many entries a page may have.")
-        ] = MAX_PAGE,
-    ) -> None:
+    def __init__(self, cursor: str | None = None, limit: int = MAX_PAGE) -> None:
         self.after = None if cursor is None else decoded(cursor)
         self.limit = limit
 
@@ -50,6 +37,23 @@ class Window:
         rest = sorted((it for it in entries if after is None or name(it) > after), key=name)
         part = rest[: self.limit]
         return part, encoded(name(part[-1])) if len(rest) > self.limit else None
+
+
+async def wanted(
+    cursor: Annotated[
+        str | None,
+        Query(
+            pattern=r"^n[A-Za-z0-9_-]{0,2000}$",
+            description="The cursor of the page before; opaque.",
+            examples=["nbWFpbA"],
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_PAGE, description="How many entries a page may have.")
+    ] = MAX_PAGE,
+) -> Window:
+    """The window that a request asks for. (Async, as all dependencies are: others FastAPI hands to a thread.)"""
+    return Window(cursor, limit)
 
 
 def encoded(name: str) -> str:

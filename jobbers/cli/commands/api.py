@@ -88,6 +88,7 @@ async def _serve(app: Jobbers, host: str, port: int, insecure: bool, http3: Cert
     def ready(url: str) -> None:
         gc.collect()
         gc.freeze()  # what is there now stays; to look through it again and again would hold up requests
+        gc.set_threshold(20_000, 20, 50)  # and what thousands of listeners hold stays for long
         say(f"serving {url}")
 
     serving = asyncio.ensure_future(serve(app, host, port, insecure=insecure, http3=http3, ready=ready))
