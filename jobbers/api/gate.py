@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 
 from jobbers.api.callers import ANYONE, OPEN, Caller, check_allowed, declared
+from jobbers.api.coalescing import Coalescing
 from jobbers.api.errors import ApiError
 from jobbers.api.oidc import Tokens
 from jobbers.api.slowdown import Slowdown
@@ -58,6 +59,7 @@ class Gate:
         self._tokens = None if app.settings.auth == "off" else Tokens.of(app.settings)
         self._required = required or app.settings.auth == "keys" or self._tokens is not None
         self._slowdown = Slowdown()
+        self.reads = Coalescing()
         self._looked = -OPEN_SECONDS
 
     @property

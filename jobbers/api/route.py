@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import math
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -23,6 +23,8 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from jobbers.api import etags, once, strays
+from jobbers.api.callers import Caller
+from jobbers.api.coalescing import Answer
 from jobbers.api.errors import HEADERS, ApiError, place, respond
 from jobbers.api.gate import ROUTE_KEY, Gate
 from jobbers.api.packing import packed
@@ -108,6 +110,7 @@ class ApiRoute(ReadableRoute):
         options["responses"] = dict(options.get("responses") or {})
         options["openapi_extra"] = dict(extra or {})
         self.tagged = etags.is_tagged(methods, options.get("response_model"))
+        self._asked_by_many = self.tagged and "{" not in path  # lists and overviews
         if self.tagged:
             etags.describe(options["responses"], options["openapi_extra"])
         if once.is_repeatable(methods, extra):
@@ -135,9 +138,10 @@ class ApiRoute(ReadableRoute):
         request.scope[ROUTE_KEY] = self
         status: int | None = 500
         known: Response | None = None
+        caller: Caller | None = None
         try:
             if gate is not None:
-                await gate.admit(request)
+                caller = await gate.admit(request)
                 if gate.takes_keys:  # one's own authentication may read more
                     strays.check_query(request, self)
             if request.method in _WRITES:
@@ -145,7 +149,11 @@ class ApiRoute(ReadableRoute):
             incoming = JsonRequest(request.scope, request.receive)
             if self.body_field is None and request.method not in _READS:
                 strays.check_no_body(await incoming.body())
-            response = await handle(incoming)
+            if self._asked_by_many and gate is not None and gate.takes_keys:
+                answer = await gate.reads.read(_asked(request, caller), lambda: _answer(handle, incoming))
+                response = answer.response()
+            else:
+                response = await handle(incoming)
             if self.tagged:
                 response = etags.conditional(request, response)
             response = await packed(request, response)
@@ -161,6 +169,15 @@ class ApiRoute(ReadableRoute):
             if isinstance(used, Gate) and status is not None:
                 await used.record(request, self, status)
         return _sendable(request, _finished(response))
+
+
+def _asked(request: Request, caller: Caller | None) -> Hashable:
+    """All that the answer to a read depends on."""
+    return request.scope["path"], request.scope["query_string"], caller
+
+
+async def _answer(handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request) -> Answer:
+    return Answer.of(await handle(request))
 
 
 class JsonRequest(Request):
