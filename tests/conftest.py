@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import re
 import signal
 import threading
@@ -42,6 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "leaves_garbage(reason): breaks what the check behind every test would find broken"
     )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of ``-n auto``: more than there are processors, for most tests wait for something half of the time."""
+    return -(-(os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session")
