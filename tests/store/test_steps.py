@@ -6,10 +6,28 @@ from collections import Counter
 
 import pytest
 
+from jobbers.client import new_id
+from jobbers.core.ids import tail_of, with_tail
+from jobbers.core.payload import Gathered
 from jobbers.core.status import Status
+from jobbers.store.maps import ItemTask
 from jobbers.store.runs import RevivedTask
 from jobbers.store.store import Store
-from tests.store.kit import LEASE, RETENTION, Edges, claim, fail, field, launch, status_of, succeed
+from tests.store.kit import (
+    ENVELOPE,
+    LANE,
+    LEASE,
+    OWNER,
+    RETENTION,
+    TYPE,
+    Edges,
+    claim,
+    fail,
+    field,
+    launch,
+    status_of,
+    succeed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -138,3 +156,82 @@ async def test_marks_that_are_lost_are_found_again(store: Store) -> None:
     assert await counts(store, ids) == {"cancelled": MANY}
     assert await counts(store, more) == {"failed": 1, "skipped": MANY}
     assert await status_of(store, other) == "failed"
+
+
+async def test_a_map_whose_items_are_claimed_while_its_run_is_cancelled_is_cancelled(store: Store) -> None:
+    run, ids = await launch(store, {"map": ""}, fields={"map": {"window": 4}})
+    await claim(store, 1)
+    items = [ItemTask(with_tail(new_id(), tail_of(ids["map"])), str(LANE), ENVELOPE) for _ in range(2)]
+    assert await store.maps.expand(ids["map"], OWNER, TYPE, 0, items)
+    assert await store.maps.suspend(ids["map"], OWNER, Gathered(2), RETENTION)
+    keys = store.shards[0]
+    # as if the run were a long one, of which the first step has not come to the map
+    await store.gateway.command(
+        "HSET", keys.task(run), "status", "cancelled", "winding", f"1 {RETENTION} call"
+    )
+    await store.gateway.command("ZADD", keys.expiring, 1, run)
+    assert await claim(store) == []
+    assert [await status_of(store, item.id) for item in items] == ["cancelled"] * 2
+    assert await status_of(store, ids["map"]) == "cancelled"
+    assert await store.gateway.command("ZSCORE", keys.dead, ids["map"]) is None
+    await finish(store)
+
+
+async def test_who_goes_on_with_an_end_does_not_stop_a_repetition(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", MANY]
+    for task_id in ids.values():
+        words += (task_id, 0, run, "")
+    prefix = store.shards[0].prefix
+    assert (await store.gateway.run("revive", prefix, words))[0] == b"more"
+    await store.gateway.run("cancel", prefix, [RETENTION, "enough", "call", 1, run])  # a client that was slow
+    await finish(store)
+    assert await counts(store, ids) == {"queued": MANY}
+
+
+async def test_a_run_that_ends_while_it_is_revived(store: Store) -> None:
+    """Its last task is cancelled by itself: what has not got its new life by then stays as it is."""
+    run, ids = await launch(store, {**WIDE, "last": " ".join(WIDE)})
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", 1]
+    for name, task_id in ids.items():
+        words += (task_id, MANY, run, "") if name == "last" else (task_id, 0, ids["last"], "")
+    for _ in range(2):
+        assert (await store.gateway.run("revive", store.shards[0].prefix, words))[0] == b"more"
+    await store.tasks.cancel([ids["last"]], RETENTION, "not that one")
+    assert await status_of(store, run) == "failed"
+    before = await counts(store, ids)
+    assert 0 < before["queued"] < MANY
+    await finish(store)
+    assert await counts(store, ids) == before
+    assert [await field(store, run, name) for name in ("revival", "winding")] == [None, None]
+
+
+async def test_what_was_left_to_be_told_is_not_told_in_the_next_life(store: Store) -> None:
+    keys = store.shards[0]
+    run, ids = await launch(store, {"a": "", **dict.fromkeys(WIDE, "a")})
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", MANY]
+    for name, task_id in ids.items():
+        words += (task_id, 0, " ".join(list(ids.values())[1:]), "") if name == "a" else (task_id, 1, run, "")
+    assert (await store.gateway.run("revive", keys.prefix, words))[0] == b"more"
+    # as if `a` had not told all when its run ended, and so many other runs were looked at that nothing was revived
+    await store.gateway.command("HSET", keys.task(ids["a"]), "next", ids["n1"])
+    await store.gateway.command("ZADD", keys.untold, RETENTION, ids["a"])
+    await store.gateway.command("ZREM", keys.expiring, run)
+    await store.upkeep.promote(0, RETENTION)
+    assert await field(store, run, "cause") is None
+    await store.gateway.command("ZADD", keys.expiring, 1, run)
+    await finish(store)
+    assert await counts(store, ids) == {"queued": 1, "blocked": MANY}
+
+
+@pytest.mark.parametrize("garbage", ["", "none", "a 1 -\n"])
+async def test_garbage_in_the_place_of_what_is_to_be_revived(store: Store, garbage: str) -> None:
+    keys = store.shards[0]
+    run, _ = await launch(store, {"a": ""})
+    await store.gateway.command("HSET", keys.task(run), "revival", garbage)
+    await store.gateway.command("ZADD", keys.expiring, 1, run)
+    await finish(store)
+    assert await field(store, run, "revival") is None

@@ -25,7 +25,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
   redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
   if record[6] then
     local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded', 'expires',
-      'gates', 'parked')
+      'gates', 'parked', 'revival')
     if more[12] then
       redis.call('HDEL', key, 'parked')
       leave_line(id, more[12], record[3])
@@ -44,6 +44,9 @@ local function close(id, record, event, stamp, retention, tally, ...)
       kept = advance(id, key, more, status, retention)
     end
     if more[5] then
+      if more[13] then
+        redis.call('HDEL', key, 'revival') -- nobody needs what has not got its new life yet
+      end
       redis.call('HSETNX', key, 'winding', 'all ' .. retention .. ' -')
       winding[#winding + 1] = id
     end
@@ -294,7 +297,6 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
     end
     local more = record[6] and redis.call('HMGET', key, 'parts', 'expanded') or {}
     if more[1] then
-      redis.call('HDEL', key, 'revival')
       redis.call('HSET', key, 'winding', 'all ' .. retention .. ' ' .. call)
     end
     close(id, record, 'cancel', stamp, retention, tally, 'reason', reason,

@@ -13,10 +13,12 @@ end
 -- run was ended before it.
 local function wind(run, stamp, tally)
   local place = P .. K.task .. run
-  local r = redis.pcall('HMGET', place, 'winding', 'parts')
+  local r = redis.pcall('HMGET', place, 'winding', 'parts', 'revival')
   local from, retention = string.match(r[1] or '', '^(%w+) (%d+) %S+$')
   if not from then
-    on(K.expiring, 'ZREM', run)
+    if not r[3] then -- `promote` goes on with that
+      on(K.expiring, 'ZREM', run)
+    end
     return
   end
   local reason, _, call = cut_short(place)
@@ -95,7 +97,8 @@ end
 local function tell_on(id, retention, stamp, tally)
   local key = P .. K.task .. id
   local more = redis.pcall('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'status')
-  if more[2] and more[3] and more[7] and not FROM.cancel[more[7]] then
+  local revived = more[2] and redis.call('HEXISTS', P .. K.task .. more[2], 'revival') == 1 -- this tells of its last life
+  if more[2] and more[3] and more[7] and not FROM.cancel[more[7]] and not revived then
     advance(id, key, more, more[7], retention)
     settle(stamp, tally)
   end
@@ -106,7 +109,7 @@ end
 local function revive_task(id, waits, need, following, held)
   local key = P .. K.task .. id
   local r = redis.pcall('HMGET', key, 'status', 'stands_in', 'lane')
-  if type(r[1]) ~= 'string' then
+  if type(r[1]) ~= 'string' or not r[3] then
     return -- something else lies there now, or nothing
   end
   for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors, P .. K.items}) do
@@ -146,7 +149,7 @@ end
 local function revive_some(run)
   local place = P .. K.task .. run
   local r = redis.pcall('HMGET', place, 'revival', 'held')
-  local after = 1
+  local after = string.find(r[1] or '', '^%S+ %d+ %S+ [^\n]+\n') and 1 or math.huge -- nothing can be done by garbage
   for id, waits, need, following, behind in string.gmatch(r[1] or '', '(%S+) (%d+) (%S+) ([^\n]+)\n()') do
     if spent >= STEP then
       break

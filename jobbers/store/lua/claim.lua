@@ -28,12 +28,15 @@ end
 -- Run, deadline, gates and unique key of a task that has any; false when it must not start, now or ever. What only fetches the
 -- result of the run that it has launched has passed its gates before.
 local function passes_gate(id, key, lane, entry, created)
-  local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in', 'run')
+  local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in', 'run', 'map')
   local reason, kept_for, call
   if gate[5] then
     reason, kept_for, call = cut_short(P .. K.task .. gate[5])
   end
   if reason then
+    if gate[6] then -- the map first: it would fail for its items
+      cancel_task(gate[6], reason, call, stamp, kept_for, tally, recent)
+    end
     cancel_task(id, reason, call, stamp, kept_for, tally, recent)
     parked, stirred = parked + 1, true
     return false
