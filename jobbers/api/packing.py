@@ -8,6 +8,7 @@ answers of GET hold no keys; what makes one answers a POST, and is never packed.
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,10 +26,13 @@ _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x03\x00"
 
 
+_REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
+
+
 def takes_gzip(accepted: str) -> bool:
     """What the header ``Accept-Encoding`` says."""
     words = [part.partition(";") for part in accepted.lower().split(",")]
-    return any(name.strip() == ENCODING and rest.strip() not in ("q=0", "q=0.0") for name, _, rest in words)
+    return any(name.strip() == ENCODING and not _REFUSED.fullmatch(rest.strip()) for name, _, rest in words)
 
 
 async def packed(request: Request, response: Response) -> Response:

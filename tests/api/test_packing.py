@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from jobbers import Jobbers
 from jobbers.api import router
-from jobbers.api.packing import ASIDE, SHORTEST, PackedStream, Piece
+from jobbers.api.packing import ASIDE, SHORTEST, PackedStream, Piece, takes_gzip
 from tests.api.support import Desk, call
 from tests.api.test_events import PATIENCE, submit
 from tests.api.test_server import serving_task
@@ -45,6 +45,12 @@ async def test_what_is_short_or_answers_a_write_stays_as_it_is(api: httpx2.Async
     many = await api.post("/tasks/batch", json={"tasks": [{"type": "keep"}] * 50})
     assert (many.status_code, len(many.content) > SHORTEST) == (201, True)
     assert "content-encoding" not in many.headers
+
+
+@pytest.mark.parametrize("refused", ["", "br", "gzip;q=0", "gzip; Q=0.000", "br, gzip ;q=0.", "gzipped"])
+def test_who_refuses_it(refused: str) -> None:
+    assert not takes_gzip(refused)
+    assert takes_gzip(f"{refused or 'br'}, GZIP;q=0.001")
 
 
 async def test_very_long_answers(api: httpx2.AsyncClient, desk: Desk) -> None:
