@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -345,6 +346,34 @@ async def test_who_takes_nothing_is_let_go(app: Jobbers, monkeypatch: pytest.Mon
         await stream({"type": "http", "headers": []}, receive, send)
     assert sent == ["http.response.start", "http.response.body"]
     assert (hub.watched, len(hub.listeners)) == (0, 0)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+async def test_a_slow_listener_is_told_of_the_end_behind_what_is_being_sent_or_not_at_all(
+    app: Jobbers, monkeypatch: pytest.MonkeyPatch, recovers: bool
+) -> None:
+    monkeypatch.setattr(streams, "LEAVE", 0.3)
+    hub, stop, room = hubs.hub_of(app), asyncio.Event(), asyncio.Event()
+    topics = read_topics(["stats"])
+    stream = streams.EventStream(hub, lambda topic: reader_of(app, topic), topics, "", stop)
+    sent: list[bytes] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if len(sent) == 2:
+            asyncio.get_running_loop().call_soon(stop.set)
+            if recovers:
+                asyncio.get_running_loop().call_later(0.1, room.set)
+            await room.wait()  # its connection is full, as a server waits before it writes
+        sent.append(message.get("body", b""))
+
+    async with asyncio.timeout(PATIENCE):
+        await stream({"type": "http", "headers": [(b"accept-encoding", b"gzip")]}, receive, send)
+    if recovers:
+        assert b"event: stats" in gzip.decompress(b"".join(sent))
+    assert len(sent) == (4 if recovers else 2)
 
 
 async def test_a_full_service_refuses(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ PATIENCE = 20.0
 RETRY_MS = 2_000
 _RETRY = Piece(f"retry: {RETRY_MS}\n\n".encode())
 _STILL_HERE = Piece(b": still here\n\n")
+LEAVE = 2.0
+"""So long, in seconds, a listener may take to hear that the stream ends."""
 LOOK_AGAIN = 30.0
 """So often, in seconds, it is asked whether a listener may still listen."""
 
@@ -55,6 +58,7 @@ class EventStream(Response):
         self._after = after
         self._stopping = stopping
         self._packed: PackedStream | None = None
+        self._sending = asyncio.Lock()
         self._still_admitted = still_admitted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +75,8 @@ class EventStream(Response):
         ]
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            if work[0] not in done and work[1] not in done:
+                await self._take_leave(work[0], send)
         finally:
             self._hub.leave(self._listener)
             for task in work:
@@ -78,23 +84,37 @@ class EventStream(Response):
             await asyncio.gather(*work, return_exceptions=True)
         if work[0] in done and (error := work[0].exception()) is not None:
             raise error
-        if not done.isdisjoint(work[2:]) and work[0] not in done:
-            await send(self._last())
+
+    async def _take_leave(self, writer: asyncio.Future[Any], send: Send) -> None:
+        """End the stream behind what is being sent: a part that is cut off, but counted, would spoil the sum at its end.
+        Who takes nothing does not hear of it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE), self._sending:
+                if not writer.done():
+                    writer.cancel()
+                    await send(self._last())
 
     def _last(self) -> dict[str, Any]:
         body = self._packed.end() if self._packed else b""
         return {"type": "http.response.body", "body": body, "more_body": False}
 
     async def _write(self, send: Send) -> None:
-        await _within(
-            PATIENCE, send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        )
+        await self._sent(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async for pieces in self._chunks():
             chunk = self._packed.add(pieces) if self._packed else b"".join(piece.plain for piece in pieces)
             message = {"type": "http.response.body", "body": chunk, "more_body": True}
-            if not await _within(PATIENCE, send, message):
+            if not await self._sent(send, message):
                 return
-        await _within(PATIENCE, send, self._last())
+        await self._sent(send, self._last())
+
+    async def _sent(self, send: Send, message: Mapping[str, Any]) -> bool:
+        """Send it; tells whether the listener took it."""
+        try:
+            async with self._sending, asyncio.timeout(PATIENCE):
+                await send(dict(message))
+        except TimeoutError:
+            return False
+        return True
 
     async def _chunks(self) -> AsyncIterator[Sequence[Piece]]:
         yield (_RETRY,)
@@ -127,15 +147,6 @@ class EventStream(Response):
             until = await asyncio.shield(reader.began)
         updates = await reader.replay(self._after, until, topics)
         return [update.encoded for update in updates]
-
-
-async def _within(seconds: float, send: Send, message: Mapping[str, Any]) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await send(dict(message))
-    except TimeoutError:
-        return False
-    return True
 
 
 async def _hung_up(receive: Receive) -> None:
