@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -58,21 +59,40 @@ def test_a_planted_bug_is_found(bug: str) -> None:
     assert any(simulate(seed, plan).findings for seed in range(SEEDS_FOR_A_BUG))
 
 
-def test_equal_seeds_give_equal_histories_in_any_interpreter() -> None:
-    code = (
-        "from jobbers.testing.history import digest\n"
-        "from jobbers.testing.simulate import Plan, simulate\n"
-        "for seed in (1, 8, 60): print(*(digest(simulate(seed, Plan(shards=shards)).events) for shards in (1, 4)))"
+_DIGESTS = """
+import gc, sys
+from jobbers.testing.history import digest
+from jobbers.testing.simulate import Plan, simulate
+if sys.argv[1] == "uncollected": gc.disable()
+for word in sys.argv[2:]:
+    seed, shards = map(int, word.split("/"))
+    print(word, digest(simulate(seed, Plan(shards=shards)).events))
+"""
+
+
+def _begin(hash_seed: str, collects: str, runs: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _DIGESTS, collects, *runs],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
+
+
+def test_equal_seeds_give_equal_histories_in_any_interpreter_and_after_any_others() -> None:
+    """Each run comes first, last and again, with and without collections: objects lie elsewhere in memory each time."""
+    runs = ["0/4", "15/4", "1/4", "8/1"]
+    began = [
+        _begin("1", "collected", [*runs, *runs]),
+        _begin("2", "uncollected", [*runs[::-1], *runs[::-1]]),
     ]
-    assert outputs[0] == outputs[1]
-    assert len(set(outputs[0].split())) == 6
+    digests: dict[str, set[str]] = {run: set() for run in runs}
+    for interpreter in began:
+        lines = interpreter.communicate()[0].splitlines()
+        assert interpreter.returncode == 0
+        assert len(lines) == 2 * len(runs)
+        for line in lines:
+            run, told = line.split()
+            digests[run].add(told)
+    assert {run: len(told) for run, told in digests.items()} == dict.fromkeys(runs, 1)
+    assert len(set().union(*digests.values())) == len(runs)

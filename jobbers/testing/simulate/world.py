@@ -189,14 +189,16 @@ class World:
 
     async def _trouble(self) -> None:
         """Faults until the time is over; then each undoes itself."""
-        running: set[asyncio.Task[None]] = set()
+        running = list[
+            asyncio.Task[None]
+        ]()  # in their order: that of a set of tasks is that of their addresses
         while self.loop.now < self.plan.seconds:
             await asyncio.sleep(self.chance.uniform(0.1, 1.5))
             if self.faults:
                 name = self.chance.choice(self.faults)
                 self.history.add("fault", name=name)
                 fault: Coroutine[Any, Any, None] = FAULTS[name](self)  # type: ignore[assignment]
-                running.add(asyncio.create_task(fault))
+                running.append(asyncio.create_task(fault))
         for task in running:
             task.cancel()
         for error in await asyncio.gather(*running, return_exceptions=True):
