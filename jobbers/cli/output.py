@@ -113,6 +113,13 @@ def span(seconds: float) -> str:
     return f"{hours}h{minutes:02}m" if hours < 48 else f"{hours // 24}d{hours % 24:02}h"
 
 
+def pace(rate: float) -> str:
+    """Tasks a second for people: three digits where it is small, and never an exponent."""
+    if 0 < rate < 0.001:
+        return "<0.001"
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
 def size(number: float) -> str:
     """A number of bytes for people."""
     for unit in ("B", "KiB", "MiB"):

@@ -133,7 +133,12 @@ def _wanted(seen: Observed, load: float, ran: float, target_wait: float) -> tupl
         return _at_rest(seen)
     if wanted > steady:
         return wanted, f"{seen.ready} tasks are ready, to be begun within {target_wait:g} s"
-    return wanted, f"tasks keep {load:.2g} slots busy, and are to wait {target_wait:g} s at most"
+    return wanted, f"tasks keep {_few(load)} slots busy, and are to wait {target_wait:g} s at most"
+
+
+def _few(load: float) -> str:
+    """A number of slots for people, to whom no exponent says anything."""
+    return "less than 0.01" if load < 0.01 else f"{load:,.0f}" if load >= 10 else f"{load:.2g}"
 
 
 def _without_history(seen: Observed) -> tuple[int, str]:

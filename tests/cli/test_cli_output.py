@@ -70,6 +70,14 @@ def test_durations_for_people(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0.0, "0"), (4e-05, "<0.001"), (0.0376, "0.0376"), (16.84, "16.8"), (77_777.7, "77,778")],
+)
+def test_rates_for_people(rate: float, text: str) -> None:
+    assert output.pace(rate) == text
+
+
+@pytest.mark.parametrize(
     ("number", "text"), [(12, "12 B"), (2048, "2.0 KiB"), (5 << 20, "5.0 MiB"), (3 << 40, "3072.0 GiB")]
 )
 def test_sizes_for_people(number: int, text: str) -> None:

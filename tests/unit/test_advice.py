@@ -110,3 +110,9 @@ def test_a_queue_whose_tasks_run_or_are_parked_keeps_a_worker(ran: float | None)
     assert advise(seen(**quiet), 5.0).wanted_workers == 0
     advice = advise(seen(**quiet, busy=True), 5.0)
     assert (advice.wanted_workers, advice.why) == (1, "nothing is ready, and tasks run or wait for a limit")
+
+
+@pytest.mark.parametrize(("ran", "words"), [(0.0005, "less than 0.01"), (0.123, "1.2"), (123.0, "1,230")])
+def test_reasons_have_no_exponents(ran: float, words: str) -> None:
+    reason = advise(seen(ran_seconds=ran), 5.0).why
+    assert reason.startswith(f"tasks keep {words} slots busy"), reason

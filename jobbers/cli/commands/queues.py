@@ -12,7 +12,7 @@ from jobbers.cli.exit_codes import ExitCode
 from jobbers.cli.inputs import duration
 from jobbers.cli.lazy import ListGroup, new_cli
 from jobbers.cli.options import Json, Target
-from jobbers.cli.output import console, say, show, show_json, span, table
+from jobbers.cli.output import console, pace, say, show, show_json, span, table
 from jobbers.cli.running import guarded
 from jobbers.core.advice import Advice
 from jobbers.errors import InvalidInput
@@ -211,8 +211,8 @@ def advice_table(advice: Iterable[Advice]) -> Any:
         [
             it.queue,
             f"{it.ready:,}",
-            f"{it.arrival_rate:.3g}",
-            _or_dash(it.service_rate, lambda rate: f"{rate:.3g}"),
+            pace(it.arrival_rate),
+            _or_dash(it.service_rate, pace),
             _or_dash(it.run_seconds, span),
             _or_dash(it.utilisation, lambda share: f"{share:.0%}"),
             _or_dash(it.drain_seconds, span),
