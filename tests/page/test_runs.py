@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.page.stage import Stage
+from jobbers import Jobbers
+from tests.page.stage import Stage, make_app
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 pytest.importorskip("playwright")
 from playwright.async_api import expect
@@ -83,3 +90,25 @@ async def test_a_time_axis_of_many_nodes_has_pages(stage: Stage) -> None:
     )
     await expect(page.locator(".gantt .span")).to_have_count(50)
     await stage.see("201–250 of 250")
+    await expect(page.get_by_role("link", name="Its tasks")).to_have_attribute(
+        "href", f"#/tasks?status=succeeded&run={run.id}"
+    )
+
+
+def with_a_broad_graph(url: str, namespace: str) -> tuple[Jobbers, asyncio.Event]:
+    """The usual app with a graph of 250 nodes."""
+    app, gate = make_app(url, namespace)
+    dag = app.dag("broad")
+    for number in range(250):
+        dag.node(app.find("words"), "a").named(f"n{number}")
+    return app, gate
+
+
+async def test_the_nodes_of_a_large_graph_come_in_parts(browser: Browser, jobbers_server: str) -> None:
+    async with Stage(browser, jobbers_server, "page-broad", with_a_broad_graph) as stage:
+        page = await stage.open()
+        await stage.go("#/dags/broad", "broad")
+        rows = page.get_by_role("region", name="Nodes").locator("tbody tr")
+        await expect(rows).to_have_count(200)
+        await page.get_by_role("button", name="50 more").click()
+        await expect(rows).to_have_count(250)

@@ -5,11 +5,12 @@ import { get, post } from "./api.js";
 import { Field, read } from "./form.js";
 import { Graph } from "./graph.js";
 import { go, link } from "./route.js";
-import { many, shown } from "./text.js";
+import { many, number, shown } from "./text.js";
 import { Button, Card, Empty, Heading, Table, Text, TypeLink, Waiting } from "./ui.js";
 import { useWatch } from "./watch.js";
 
 const RARELY = 30_000;
+const ROWS = 200;
 const ANYTHING = { kind: "json", hint: "JSON; put text in quotes" };
 // What was typed, by graph and parameter.
 const typed = signal(new Map());
@@ -51,6 +52,14 @@ function Start({ dag }) {
   </form>`;
 }
 
+function Nodes({ nodes }) {
+  const [rows, setRows] = useState(ROWS);
+  const rest = nodes.length - rows;
+  return html`<${Table} caption="Nodes" columns=${[{ name: "Node", grow: true }, { name: "Type" }, { name: "Waits for", grow: true }]}
+      rows=${nodes.slice(0, rows).map((node) => ({ key: node.name, cells: [html`<${Text}>${node.name}<//>`, html`<${TypeLink} type=${node.type} />`, node.after.length ? html`<${Text}>${node.after.join(", ")}<//>` : html`<span class="faint">–</span>`] }))} />
+    ${rest > 0 && html`<button class="link" onClick=${() => setRows(rows + ROWS)}>${`${number(Math.min(ROWS, rest))} more`}</button>`}`;
+}
+
 function One({ dag }) {
   return html`
     <p class="crumbs"><a href="#/dags">DAGs</a></p>
@@ -58,8 +67,7 @@ function One({ dag }) {
     <${Card} title="Graph" note=${many(dag.nodes.length, "node")}><${Graph} nodes=${dag.nodes} label=${`Graph of ${dag.name}`} /><//>
     <div class="columns">
       <${Card} title="Start a run"><${Start} key=${dag.name} dag=${dag} /><//>
-      <${Card} title="Nodes" flush><${Table} caption="Nodes" columns=${[{ name: "Node", grow: true }, { name: "Type" }, { name: "Waits for", grow: true }]}
-        rows=${dag.nodes.map((node) => ({ key: node.name, cells: [html`<${Text}>${node.name}<//>`, html`<${TypeLink} type=${node.type} />`, node.after.length ? html`<${Text}>${node.after.join(", ")}<//>` : html`<span class="faint">–</span>`] }))} /><//>
+      <${Card} title="Nodes" flush><${Nodes} key=${dag.name} nodes=${dag.nodes} /><//>
     </div>`;
 }
 

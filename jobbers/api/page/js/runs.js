@@ -134,7 +134,7 @@ export function Run({ id }) {
   const ended = run.nodes.filter((node) => FINAL.includes(node.status)).length;
   return html`
     <p class="crumbs"><a href="#/runs">Runs</a></p>
-    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} />${run.paused && html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`}<span class="push"></span><a class="button" href=${link("tasks", null, { status: FINAL.includes(run.status) ? "failed" : "running", run: run.id })}>Its tasks</a><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
+    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} />${run.paused && html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`}<span class="push"></span><a class="button" href=${link("tasks", null, { status: FINAL.includes(run.status) ? run.status : "running", run: run.id })}>Its tasks</a><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
     ${run.reason && html`<p class="lead"><${Text}>${run.reason}<//></p>`}
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(run.id)}</span>`],
