@@ -67,6 +67,7 @@ async def test_the_policy_of_a_type_is_changed_live(stage: Stage) -> None:
     await page.get_by_text("Timeout, retries, priority and more").click()
     await expect(page.get_by_label("attempts")).to_be_visible(timeout=SECONDS)
     await stage.see("in code: 2 · executions in all")
+    await expect(page.get_by_label("backoff").locator("option:checked")).to_have_text("as the code says")
     await page.get_by_label("timeout").fill("2.5")
     await page.get_by_label("attempts").fill("0")
     stage.expect_complaints("422")

@@ -102,7 +102,7 @@ function control(field, shared, value, required) {
     case "choice":
     case "truth":
       return html`<select ...${shared} value=${value} onChange=${shared.onInput}>
-        <option value="">${required ? "choose" : "leave out"}</option>
+        <option value="">${required ? "choose" : (field.none ?? "leave out")}</option>
         ${field.choices.map((choice, index) => html`<option key=${index} value=${String(index)}>${shown(word(choice))}</option>`)}
       </select>`;
     case "json":

@@ -8,6 +8,7 @@ import { Button, Text, attempt } from "./ui.js";
 
 const TIME = { kind: "number" };
 const WHOLE = { kind: "number", whole: true };
+const UNSET = "as the code says";
 const OPTIONS = [
   ["priority", WHOLE, "0 is last, 9 first"],
   ["timeout", TIME, "seconds of one execution, or none"],
@@ -17,10 +18,10 @@ const OPTIONS = [
   ["retention", TIME, "seconds for which records stay"],
   ["failed_retention", TIME, "seconds for which dead letters stay"],
   ["attempts", WHOLE, "executions in all"],
-  ["backoff", { kind: "choice", choices: ["fixed", "linear", "exponential"] }, ""],
+  ["backoff", { kind: "choice", choices: ["fixed", "linear", "exponential"], none: UNSET }, ""],
   ["delay", TIME, "seconds of the first wait"],
   ["cap", TIME, "seconds of the longest wait"],
-  ["jitter", { kind: "truth", choices: [true, false] }, "whether waits are spread by chance"],
+  ["jitter", { kind: "truth", choices: [true, false], none: UNSET }, "whether waits are spread by chance"],
 ];
 const NONE = new Set(["timeout", "heartbeat", "deadline", "slow_after"]);
 const RETRY = new Set(["attempts", "backoff", "delay", "cap", "jitter"]);
@@ -90,7 +91,7 @@ export function LivePolicy({ type, refresh }) {
       else setRefused(error.message);
     }
   };
-  return html`<form ref=${form} class="form" noValidate onSubmit=${(event) => { event.preventDefault(); send(); }}>
+  return html`<form ref=${form} class="form pairs" noValidate onSubmit=${(event) => { event.preventDefault(); send(); }}>
     ${OPTIONS.map(([name, field, hint]) => html`<${Field} key=${name} id=${`live-${name}`} name=${name} field=${{ ...field, hint: [`in code: ${said(name, code[name])}`, hint].filter(Boolean).join(" · ") }}
       required=${false} value=${typed[name]} error=${errors[name]} onType=${(value) => setTyped({ ...typed, [name]: value })} />`)}
     <div class="row"><button class="primary">Change it</button>${Object.keys(type.live).length > 0 && html`<${Button} onPress=${reset}>Reset<//>`}</div>

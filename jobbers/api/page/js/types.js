@@ -144,7 +144,7 @@ function Changes({ type }) {
   if (!data) return html`<${Card} title="Changed while it runs"><p class="faint">…</p><//>`;
   const now = data.task_type;
   return html`<${Card} title="Changed while it runs"><${Changed} data=${data} /><//>
-    <${Card} title="Change how it is run"><details open=${Object.keys(now.live).length > 0}><summary>Timeout, retries, priority and more</summary>
+    <${Card} title="Change how it is run"><details class="options" open=${Object.keys(now.live).length > 0}><summary>Timeout, retries, priority and more</summary>
       <${Lazy} key=${toJson(now.live)} view="LivePolicy" load=${() => import("./policies.js")} type=${now} refresh=${refresh} /></details><//>`;
 }
 
