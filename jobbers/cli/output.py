@@ -118,12 +118,3 @@ def pace(rate: float) -> str:
     if 0 < rate < 0.001:
         return "<0.001"
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-
-
-def size(number: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"

@@ -165,6 +165,8 @@ async def test_the_description_is_complete(app: Jobbers) -> None:
         "PUT /task-types/{kind}/live",
         "DELETE /task-types/{kind}/live",
         "GET /settings",
+        "GET /doctor",
+        "POST /doctor/repair",
         "GET /dags",
         "GET /dags/{name}",
         "POST /dags/{name}/runs",

@@ -14,8 +14,7 @@ from collections import Counter
 
 import pytest
 
-from jobbers import Jobbers
-from jobbers.cli.commands import doctor
+from jobbers import Jobbers, doctor
 from jobbers.cli.commands.top import Sample, first_rates, rates_between
 
 

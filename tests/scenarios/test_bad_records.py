@@ -14,7 +14,7 @@ import redis
 
 from jobbers import Jobbers, Retry, Status
 from jobbers.api import create_app
-from jobbers.cli.commands.doctor import examine
+from jobbers.doctor import examine
 from jobbers.testing import running_worker
 from jobbers.testing.keyspace import fresh_namespace
 from tests.api.support import call
@@ -180,13 +180,13 @@ async def test_nothing_breaks(app: Jobbers, jobbers_server: str, part: int) -> N
                         client.execute_command(*command)
                     try:
                         await look(api, paths(ids) if command[0] in ("SET", "DEL") else reads, what)
-                        await examine(app)
+                        await examine(await app.inspector(), app.settings.durability)
                         task = await app.task_types["note"].submit(what)
                         assert await task.result(10) == what
                     except Exception as error:
                         found.append(f"{what}: {type(error).__name__}: {error}")
                     if whole is not None:
                         client.restore(key, life, whole, replace=True)
-            await examine(app, repair=True)
+            await examine(await app.inspector(), app.settings.durability, repair=True)
             assert worker.ready.is_set()
     assert not found, "\n".join(found)

@@ -66,7 +66,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "PUT /queues/mail/limit": {"max_length": 1_000_000},
 }
 """What is right and cannot be left out, where something hostile is in another field: else that would be refused."""
-APART = {"pause", "resume", "drain", "run", "logout", "login", "trip", "reset"}
+APART = {"pause", "resume", "drain", "run", "logout", "login", "trip", "reset", "repair"}
 PATHS = [
     *(
         "GET /tasks/{}",

@@ -13,6 +13,7 @@ from jobbers.cli.lazy import new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import show, show_json
 from jobbers.cli.running import guarded
+from jobbers.doctor import server_version
 
 cli = new_cli()
 
@@ -37,12 +38,6 @@ async def version(
         return
     for name, number in found.items():
         show(f"{name:<11} {number or 'not installed'}")
-
-
-def server_version(info: dict[str, str]) -> str:
-    """Which server it is, from what it says of itself."""
-    valkey = info.get("valkey_version")
-    return f"Valkey {valkey}" if valkey else f"Redis {info.get('redis_version', 'of an unknown version')}"
 
 
 def _installed(name: str) -> str | None:
