@@ -77,7 +77,7 @@ class ErrorDetail(BaseModel):
     )
     parameter: str | None = Field(
         description="What the error is about: a field of the body such as `tasks[3].queue`, a parameter of the query or "
-        "path, or, with the code `invalid_argument`, an argument of the task.",
+        "path, or, with the code `invalid_argument`, an argument of the task (`args[0]` where only its place is known).",
         examples=["amount"],
     )
 

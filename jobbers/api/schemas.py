@@ -229,7 +229,7 @@ class Selection(Sent):
     def _one_way(self) -> Self:
         filtered = self.type is not None or self.queue is not None
         if [self.ids is not None, filtered, self.all].count(True) != 1:
-            raise ValueError("say which dead letters: 'ids', or 'type' and 'queue', or 'all': true")
+            raise InvalidInput("say which dead letters: 'ids', or 'type' and 'queue', or 'all': true", "ids")
         return self
 
 

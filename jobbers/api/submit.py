@@ -11,7 +11,7 @@ from jobbers.api.errors import ANSWERS, ApiError, about, log
 from jobbers.api.once import KEPT_SECONDS, Call
 from jobbers.api.schemas import DebounceRequest, Edit, Submission
 from jobbers.api.task_views import Submitted
-from jobbers.api.values import from_json_value
+from jobbers.api.values import from_json_args, from_json_kwargs
 from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.payload import encode_arguments
@@ -171,18 +171,15 @@ def load(
     task_type: TaskType[Any, Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Arguments that came as JSON, as the function wants them. Raises :class:`InvalidArgument`."""
-    return task_type.signature.load(
-        [from_json_value(value) for value in args],
-        {name: from_json_value(value) for name, value in kwargs.items()},
-    )
+    return task_type.signature.load(from_json_args(args), from_json_kwargs(kwargs))
 
 
 def _edited(
     task_type: TaskType[Any, Any], record: TaskRecord, edit: Edit
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of a task, with others in their place where these are given."""
-    args = None if edit.args is None else [from_json_value(value) for value in edit.args]
-    kwargs = edit.kwargs and {name: from_json_value(value) for name, value in edit.kwargs.items()}
+    args = None if edit.args is None else from_json_args(edit.args)
+    kwargs = edit.kwargs and from_json_kwargs(edit.kwargs)
     signature = task_type.signature
     return signature.load(*signature.edited((record.arguments, record.keywords), args, kwargs))
 

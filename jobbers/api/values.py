@@ -20,6 +20,7 @@ from typing import Any
 import msgpack
 from pydantic_core import to_jsonable_python
 
+from jobbers.api.errors import LONGEST_PARAMETER, about
 from jobbers.core.payload import Ref
 from jobbers.errors import InvalidArgument
 
@@ -62,6 +63,24 @@ def from_json_value(value: Any) -> Any:
             return _bytes(value[BYTES])
         return {key: from_json_value(item) for key, item in value.items()}
     return value
+
+
+def from_json_args(values: Iterable[Any]) -> list[Any]:
+    """Positional arguments that came as JSON. Raises :class:`InvalidArgument` that names the one that is wrong."""
+    loaded = []
+    for index, value in enumerate(values):
+        with about(f"args[{index}]"):
+            loaded.append(from_json_value(value))
+    return loaded
+
+
+def from_json_kwargs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that came as a JSON object. Raises :class:`InvalidArgument` that names the one that is wrong."""
+    loaded = {}
+    for name, value in values.items():
+        with about(name[:LONGEST_PARAMETER]):
+            loaded[name] = from_json_value(value)
+    return loaded
 
 
 def to_json_list(values: Iterable[Any]) -> list[Any]:

@@ -21,7 +21,7 @@ from jobbers.api.run_views import (
 )
 from jobbers.api.schemas import Repetition, RunRequest
 from jobbers.api.task_views import StatusView
-from jobbers.api.values import from_json_value
+from jobbers.api.values import from_json_kwargs
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
@@ -77,7 +77,7 @@ async def start(
     """Start a run. It is there whole or not at all; with an `id` of your own the call can be repeated when its answer was
     lost: the run is made once."""
     graph = app.find_dag(name)
-    params = graph.graph.load({key: from_json_value(value) for key, value in request.params.items()})
+    params = graph.graph.load(from_json_kwargs(request.params))
     check_graph(caller, app, graph, params)
     chosen = request.id or (call.seed if call is not None else None)
     run_id = chosen or new_id()

@@ -20,7 +20,7 @@ from jobbers.api.schedule_views import (
     ScheduleView,
 )
 from jobbers.api.submit import find_type, load
-from jobbers.api.values import from_json_value
+from jobbers.api.values import from_json_kwargs
 from jobbers.api.windows import encoded
 from jobbers.app import Jobbers
 from jobbers.core.access import Scope
@@ -65,8 +65,7 @@ async def create(
     target: Call | DagCall
     if request.dag is not None:
         dag = app.find_dag(request.dag)
-        params = {name: from_json_value(value) for name, value in request.kwargs.items()}
-        target = dag.call(**dag.graph.load(params))
+        target = dag.call(**dag.graph.load(from_json_kwargs(request.kwargs)))
     else:
         task_type = find_type(app, request.type or "")
         args, kwargs = load(task_type, request.args, request.kwargs)
