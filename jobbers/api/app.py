@@ -38,9 +38,9 @@ from jobbers.api.routes import (
     telemetry,
     workers,
 )
+from jobbers.api.traffic import PREFIX
 from jobbers.app import Jobbers
 
-PREFIX = "/api/v1"
 _TAGS = [
     {"name": "tasks", "description": "Submit, read, wait, cancel, requeue."},
     {

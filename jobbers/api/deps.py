@@ -17,7 +17,7 @@ from jobbers.app import Jobbers
 from jobbers.client import Client
 from jobbers.core.ids import check_id
 from jobbers.core.names import check_name
-from jobbers.core.trace_context import TRACEPARENT, TRACESTATE, carried, inherited
+from jobbers.core.trace_context import inherited
 from jobbers.inspector import MAX_PAGE, Inspector
 from jobbers.keyring import Access
 
@@ -46,9 +46,8 @@ async def enter(gate: Gate, request: Request) -> Caller:
     request.state.jobbers_gate = gate
     caller = await gate.admit(request)
     await once.begin(request, gate.app, caller, request.scope.get(ROUTE_KEY))
-    headers = request.headers
     # Set in any case: requests of one connection may share a context.
-    inherited.set(carried(headers.get(TRACEPARENT), headers.get(TRACESTATE)))
+    inherited.set(gate.traffic.trace(request.headers))
     return caller
 
 

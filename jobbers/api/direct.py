@@ -29,9 +29,9 @@ class Direct:
     """The submissions under ``prefix``, by method and path."""
 
     def __init__(self, gate: Gate, prefix: str) -> None:
-        self._gate = gate
+        self.gate = gate
         self._calls = {
-            (method, prefix + route.path): _Submit(gate, route, model)
+            (method, prefix + route.path): _Submit(gate, route, model, prefix)
             for endpoint, model in ((tasks.submit, Submission), (tasks.submit_batch, Batch))
             for route in _routes_of(endpoint)
             for method in route.methods or ()
@@ -47,9 +47,10 @@ class Direct:
 class _Submit:
     """One endpoint that takes a body of this model, as ASGI."""
 
-    def __init__(self, gate: Gate, route: ApiRoute, model: type[BaseModel]) -> None:
+    def __init__(self, gate: Gate, route: ApiRoute, model: type[BaseModel], prefix: str) -> None:
         self._gate = gate
         self._route = route
+        self.template = prefix + route.path
         self._endpoint: Endpoint = route.endpoint
         self._model = model
         self._status = route.status_code or 200

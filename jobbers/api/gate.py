@@ -18,6 +18,7 @@ from jobbers.api.coalescing import Coalescing
 from jobbers.api.errors import ApiError
 from jobbers.api.oidc import Tokens
 from jobbers.api.slowdown import Slowdown
+from jobbers.api.traffic import Traffic
 from jobbers.app import Jobbers
 from jobbers.core.access import PREFIX, Scope, digest
 from jobbers.errors import JobbersError
@@ -60,6 +61,7 @@ class Gate:
         self._required = required or app.settings.auth == "keys" or self._tokens is not None
         self._slowdown = Slowdown()
         self.reads = Coalescing()
+        self.traffic = Traffic(app)
         self._looked = -OPEN_SECONDS
 
     @property
@@ -160,6 +162,7 @@ class Gate:
                 check_same_origin(request)
         caller = await self._found(request)
         if caller is None:
+            self.traffic.metrics.credential_refused("key")
             await self._slowdown.failure(address_of(request))
             raise unauthorized()
         self._slowdown.success(address_of(request))
@@ -198,6 +201,7 @@ class Gate:
         access = await self.access()
         opened = await access.log_in(key)
         if opened is None:
+            self.traffic.metrics.credential_refused("login")
             await self._slowdown.failure(address_of(request))
             raise ApiError(401, "unauthorized", "this is no valid key")
         self._slowdown.success(address_of(request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobbers.api.direct import Direct
@@ -32,35 +33,40 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        hosts = Headers(scope=scope).getlist("host")
-        if (
-            len(hosts) > 1
-        ):  # not every parser of uvicorn's refuses this, and a proxy may have read another one
-            await shape(400, "bad_request", "a request has one Host header")(scope, receive, send)
-            return
-        host = hosts[0] if hosts else ""
-        if self._hosts is not None and host_name(host) not in self._hosts:
-            refusal = shape(421, "wrong_host", "this server is not to be called by that host name")
-            await refusal(scope, receive, send)
-            return
+        headers = Headers(scope=scope)
+        direct = self._direct.find(scope)
+        traffic = self._direct.gate.traffic
+        call = traffic.begin(scope, headers, direct.template if direct is not None else "")
         scope[MAX_BODY_KEY] = self._max_body
-        started = False
 
         async def protected(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
+                call.head(message["status"])
+                added = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                    added.setdefault(name, value)
             await send(message)
 
         try:
-            await (self._direct.find(scope) or self._app)(scope, receive, protected)
+            answer: ASGIApp = self._refusal(headers) or direct or self._app
+            await answer(scope, receive, protected)
         except Exception as error:
-            if started:
+            if call.status:
                 raise
-            await respond(error, place(scope))(scope, receive, send)
+            await respond(error, place(scope))(scope, receive, protected)
+        finally:
+            call.leave()
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        """The answer to a request that is not for this server."""
+        hosts = headers.getlist("host")
+        if (
+            len(hosts) > 1
+        ):  # not every parser of uvicorn's refuses this, and a proxy may have read another one
+            return shape(400, "bad_request", "a request has one Host header")
+        if self._hosts is not None and host_name(hosts[0] if hosts else "") not in self._hosts:
+            return shape(421, "wrong_host", "this server is not to be called by that host name")
+        return None
 
 
 def host_name(header: str) -> str:

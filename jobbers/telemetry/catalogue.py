@@ -60,6 +60,12 @@ UNITS = {
         "{run}",
         "Runs of graphs that ended in the last whole minute, sent by one worker of the cluster.",
     ),
+    names.REQUEST_DURATION: (
+        "s",
+        "How long requests of the API took; of answers that last until their head was sent.",
+    ),
+    names.EVENT_STREAMS: ("{stream}", "Streams of events that are open."),
+    names.CREDENTIALS_REFUSED: ("{request}", "Keys, tokens and logins that the API did not know."),
     names.SPREAD_SKEW: (
         "1",
         "The share of the fullest part times the number of parts: 1 is even; sent by one worker of the cluster.",

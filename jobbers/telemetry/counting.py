@@ -27,7 +27,7 @@ from jobbers.core.events import (
     WorkerPulse,
     WorkerStopped,
 )
-from jobbers.telemetry.metrics import Family, Metrics
+from jobbers.telemetry.metrics import Metrics
 
 Handlers = dict[type, Callable[[Any], None]]
 
@@ -60,15 +60,12 @@ class Counting:
     """See :class:`jobbers.telemetry.ports.Telemetry`: metrics without spans, which nobody sends anywhere."""
 
     outbound = None
+    inbound = None
 
     def __init__(self, events: Dispatcher) -> None:
-        self._metrics = Metrics()
-        self._handlers = handlers(self._metrics)
+        self.metrics = Metrics()
+        self._handlers = handlers(self.metrics)
         events.subscribe(self._heard)
-
-    def families(self) -> list[Family]:
-        """See the port."""
-        return self._metrics.families()
 
     def send_logs(self) -> None:
         """See the port; nothing is sent."""

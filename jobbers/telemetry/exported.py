@@ -78,5 +78,9 @@ def _histogram(
     )
 
 
-def _all(labels: Labels) -> dict[str, str]:
-    return {names.SYSTEM: "jobbers", **dict(labels)}
+def _all(labels: Labels) -> dict[str, str | int]:
+    found: dict[str, str | int] = dict(labels)
+    if names.HTTP_METHOD not in found:
+        return {names.SYSTEM: "jobbers", **found}
+    status = found.get(names.HTTP_STATUS, "")
+    return {**found, names.HTTP_STATUS: int(status)} if str(status).isdecimal() else found

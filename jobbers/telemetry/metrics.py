@@ -44,6 +44,9 @@ STALE_SECONDS = 35.0
 ENDS = {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED}
 """Outcomes of attempts after which the task has ended, too."""
 
+SERVER_ERRORS = 500
+"""Statuses from here on are errors of ours."""
+
 Labels = tuple[tuple[str, str], ...]
 Where = tuple[int, int]
 """A span that is recorded: its trace and itself."""
@@ -83,6 +86,16 @@ class End(NamedTuple):
     missed: Counter | None
 
 
+class Answered(NamedTuple):
+    """A request of the API: its method, the template of its route (empty where there is none), and the status of its
+    answer; 0 where it got none."""
+
+    method: str
+    scheme: str
+    route: str
+    status: int
+
+
 class Metrics:
     """Listens to events on any thread; :meth:`data` is called by the thread that sends."""
 
@@ -94,6 +107,8 @@ class Metrics:
         self._gauges: dict[str, dict[Labels, tuple[float, float]]] = defaultdict(dict)
         self._starts: dict[tuple[str, str], Start] = {}
         self._ends: dict[tuple[str, str, str, type[BaseException] | None], End] = {}
+        self._requests: dict[Answered, Histogram] = {}
+        self._streams: int | None = None
 
     def sent(self, queue: str, seconds: float, error: str | None, where: Where | None = None) -> None:
         """A call that submitted; ``where`` is its span."""
@@ -222,6 +237,37 @@ class Metrics:
             names.SPREAD_SKEW, (*labels, (names.TASK_TYPE, event.type)) if event.type else labels, event.skew
         )
 
+    def answered(self, request: Answered, seconds: float, where: Where | None) -> None:
+        """A request was answered; ``where`` is its span."""
+        with self._lock:
+            histogram = self._requests.get(request) or self._request(request)
+            histogram.add(seconds)
+            if where is not None:
+                histogram.sample = Sample(seconds, time.time_ns(), *where)
+
+    def _request(self, request: Answered) -> Histogram:
+        """Like :meth:`_start`, for requests."""
+        labels: Labels = ((names.HTTP_METHOD, request.method), (names.URL_SCHEME, request.scheme))
+        if request.route:
+            labels = (*labels, (names.HTTP_ROUTE, request.route))
+        if request.status:
+            labels = (*labels, (names.HTTP_STATUS, str(request.status)))
+        if request.status >= SERVER_ERRORS:
+            labels = (*labels, (names.ERROR_TYPE, str(request.status)))
+        histogram = self._histogram(names.REQUEST_DURATION, labels)
+        if len(self._requests) < MOST_SERIES:
+            self._requests[request] = histogram
+        return histogram
+
+    def streams(self, more: int) -> None:
+        """So many more streams of events are open."""
+        with self._lock:
+            self._streams = (self._streams or 0) + more
+
+    def credential_refused(self, via: str) -> None:
+        """A ``key`` or ``login`` that nobody knows."""
+        self._count(names.CREDENTIALS_REFUSED, ((names.VIA, via),))
+
     def runs(self, event: RunsCounted) -> None:
         """How runs ended lately."""
         labels: Labels = ((names.RUN_NAME, event.name), (names.TASK_OUTCOME, event.outcome))
@@ -298,6 +344,8 @@ class Metrics:
                     for name, series in self._gauges.items()
                 ),
             ]
+            if self._streams is not None:
+                found.append(Family(names.EVENT_STREAMS, "gauge", [((), self._streams)]))
         return [family for family in found if family.series]
 
 

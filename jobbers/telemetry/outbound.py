@@ -17,6 +17,7 @@ from jobbers.core.trace_context import TRACEPARENT, inherited
 from jobbers.telemetry import names
 from jobbers.telemetry.exceptions import kind_of
 from jobbers.telemetry.identity import context_of, headers_of, recorded
+from jobbers.telemetry.inbound import begun
 
 log = logging.getLogger("jobbers.telemetry")
 _chance = random.Random()
@@ -114,7 +115,7 @@ class OutboundSpans:
                     return None
             case Kind.RATIO:
                 upstream = get_current_span(parent).get_span_context()
-                if not upstream.is_valid and _chance.random() >= granularity.ratio:
+                if _begins(upstream) and _chance.random() >= granularity.ratio:
                     return None
             case _:
                 return None
@@ -138,9 +139,16 @@ def _parent(headers: Mapping[str, str] | None) -> Context:
     return context_of(from_outside) if from_outside else context.get_current()
 
 
+def _begins(upstream: SpanContext) -> bool:
+    """Whether the trace begins here, or with the request for which this is submitted: then a ratio is decided now."""
+    return not upstream.is_valid or upstream.trace_id == begun.get()
+
+
 def _passed_on(upstream: SpanContext, granularity: Granularity) -> Mapping[str, str]:
     """The headers of a submission that has no span: those of the span around it. A ratio that said no says so to the
     worker, and to whatever the task submits."""
+    if granularity.kind is Kind.RATIO and upstream.is_valid and _begins(upstream):
+        return {TRACEPARENT: f"00-{upstream.trace_id:032x}-{upstream.span_id:016x}-00"}
     if upstream.is_valid:
         return headers_of(upstream)
     if granularity.kind is Kind.RATIO:

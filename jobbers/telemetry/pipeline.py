@@ -24,8 +24,9 @@ from jobbers.telemetry.counting import Handlers, handlers
 from jobbers.telemetry.encoding import install
 from jobbers.telemetry.exported import exported
 from jobbers.telemetry.identity import ForetoldIds, ids_here, recorded
+from jobbers.telemetry.inbound import InboundSpans
 from jobbers.telemetry.logs import LogLines, log_exporter
-from jobbers.telemetry.metrics import Family, Metrics
+from jobbers.telemetry.metrics import Metrics
 from jobbers.telemetry.outbound import OutboundSpans
 from jobbers.telemetry.patience import TALKATIVE_OF_LINES, Patience, PatientExporter
 from jobbers.telemetry.ports import Configuration
@@ -144,7 +145,8 @@ class Listener:
         self._configuration = configuration
         self._attempts = attempts
         self.outbound = OutboundSpans(pipeline.tracer, pipeline.metrics.sent)
-        metrics = pipeline.metrics
+        self.inbound = InboundSpans(pipeline.tracer)
+        self.metrics = metrics = pipeline.metrics
         self._handlers: Handlers = {
             **handlers(metrics),
             AttemptStarted: self._started,
@@ -161,10 +163,6 @@ class Listener:
     def send_logs(self) -> None:
         """See the port."""
         self._pipeline.send_logs(self._configuration)
-
-    def families(self) -> list[Family]:
-        """See the port."""
-        return self._pipeline.metrics.families()
 
     def _heard(self, event: Event) -> None:
         handler = self._handlers.get(type(event))

@@ -9,7 +9,7 @@ from typing import Protocol
 from jobbers.core.events import Dispatcher
 from jobbers.core.granularity import Granularity
 from jobbers.telemetry.counting import Counting
-from jobbers.telemetry.metrics import Family
+from jobbers.telemetry.metrics import Metrics
 
 
 class Sending(Protocol):
@@ -43,6 +43,31 @@ class Outbound(Protocol):
         ...
 
 
+class Receiving(Protocol):
+    """One request of the API, while it is answered."""
+
+    def answered(self, scheme: str, route: str, status: int, seconds: float) -> tuple[int, int] | None:
+        """It was; ``route`` is a template, or empty, and the status 0 where nothing was sent. Returns its span if that is
+        recorded."""
+        ...
+
+    def leave(self) -> None:
+        """Its code ends here, in the context where it began."""
+        ...
+
+
+class Inbound(Protocol):
+    """Puts requests into traces. Never raises."""
+
+    def begin(self, method: str, route: str, headers: Mapping[str, str]) -> Receiving | None:
+        """A request comes; its route is empty where that is not known yet, ``headers`` are those of its trace."""
+        ...
+
+    def passed_on(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of what the caller's code submits for a request that brought these: those of the span it runs in."""
+        ...
+
+
 class Telemetry(Protocol):
     """Telemetry that runs, for all apps of this process."""
 
@@ -51,8 +76,14 @@ class Telemetry(Protocol):
         """What submissions go through, if there are traces."""
         ...
 
-    def families(self) -> list[Family]:
-        """The metrics of this process, as they are now."""
+    @property
+    def inbound(self) -> Inbound | None:
+        """What requests go through, if there are traces."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics of this process."""
         ...
 
     def send_logs(self) -> None:

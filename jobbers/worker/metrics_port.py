@@ -70,7 +70,7 @@ class MetricsPort:
             return _response("405 Method Not Allowed", TEXT, "only GET\n")
         accept = ",".join(line[7:] for line in lines if line[:7].lower() == "accept:")
         openmetrics = wants_openmetrics(accept)
-        text = exposition(self._telemetry.families(), openmetrics=openmetrics)
+        text = exposition(self._telemetry.metrics.families(), openmetrics=openmetrics)
         return _response("200 OK", OPENMETRICS if openmetrics else TEXT, text + (END if openmetrics else ""))
 
 

@@ -31,8 +31,8 @@ def parsed(text: str) -> dict[tuple[str, str], float]:
         if line.startswith("# TYPE "):
             name, kind = line.removeprefix("# TYPE ").split(" ")
             assert name not in typed, "a metric comes in one piece"
-            assert kind == "gauge"
-            typed.add(name)
+            assert kind == ("histogram" if name == "http_server_request_duration_seconds" else "gauge")
+            typed |= {name} if kind == "gauge" else {f"{name}_{part}" for part in ("bucket", "sum", "count")}
         elif not line.startswith("# HELP "):
             match = SAMPLE.fullmatch(line)
             assert match is not None, line

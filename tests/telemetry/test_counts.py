@@ -15,7 +15,7 @@ def series(counting: Counting, metric: str) -> dict[tuple[str, ...], object]:
     """By the values of the labels."""
     return {
         tuple(value for _, value in labels): number
-        for family in counting.families()
+        for family in counting.metrics.families()
         if family.name == metric
         for labels, number in family.series
     }

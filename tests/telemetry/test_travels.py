@@ -32,7 +32,15 @@ async def test_contexts_travel_by_http_in_place_and_from_a_schedule_and_no_secre
             assert await worker.ended(20) == 0
     trace, caller = GIVEN.split("-")[1:3]
     (sent,) = receiver.named("send default", messaging__message__id=ids["http"])
-    assert (sent.trace_id, sent.parent_id) == (trace, caller), "of the request"
+    (request,) = receiver.named("POST /api/v1/tasks")
+    assert (request.trace_id, request.parent_id) == (trace, caller), "of the caller"
+    assert (sent.trace_id, sent.parent_id) == (trace, request.span_id), "of the request"
+    assert request.attributes["http.response.status_code"] == 201
+    point = receiver.latest("http.server.request.duration", http__route="/api/v1/tasks")
+    assert point is not None
+    assert (point.count, point.exemplars) == (1, (request.span_id,))
+    assert point.attributes["http.response.status_code"] == 201
+    assert "messaging.system" not in point.attributes
     before, after = sorted(
         receiver.named("process default", messaging__message__id=ids["http"]), key=lambda span: span.began
     )

@@ -16,6 +16,7 @@ from jobbers.api.live.readers import EndedReader
 from jobbers.api.live.topics import Topic
 from jobbers.api.live.updates import Listener
 from jobbers.api.packing import ENCODING, PackedStream, Piece, takes_gzip
+from jobbers.api.traffic import Traffic
 from jobbers.errors import JobbersError
 
 HEARTBEAT = 15.0
@@ -48,6 +49,7 @@ class EventStream(Response):
         after: str,
         stopping: asyncio.Event,
         *,
+        traffic: Traffic,
         still_admitted: StillAdmitted | None = None,
     ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no", "Vary": "Accept-Encoding"})
@@ -59,6 +61,7 @@ class EventStream(Response):
         self._stopping = stopping
         self._packed: PackedStream | None = None
         self._sending = asyncio.Lock()
+        self._traffic = traffic
         self._still_admitted = still_admitted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +69,10 @@ class EventStream(Response):
         if takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
             self._packed = PackedStream()
             self.headers["Content-Encoding"] = ENCODING
+        with self._traffic.stream(scope):
+            await self._serve(receive, send)
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
         self._hub.join(self._listener, self._make)
         work = [
             asyncio.ensure_future(self._write(send)),

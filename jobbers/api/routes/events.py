@@ -65,4 +65,12 @@ async def events(
     async def still_admitted() -> bool:
         return await gate.still_admits(request)
 
-    return EventStream(hub, make, topics, last_event_id, stopping, still_admitted=still_admitted)
+    return EventStream(
+        hub,
+        make,
+        topics,
+        last_event_id,
+        stopping,
+        traffic=gate.traffic,
+        still_admitted=still_admitted,
+    )
