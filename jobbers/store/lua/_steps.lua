@@ -1,11 +1,11 @@
 -- What is done to the tasks of runs step by step. Put before every script, behind `_ends.lua`.
 
--- Of a run that was ended before its tasks, why these are ended, how long they are kept, and the call that did it; or nil.
-local function cut_short(place_of_run)
-  local r = redis.pcall('HMGET', place_of_run, 'winding', 'status', 'reason')
-  local retention, call = string.match(r[1] or '', ' (%d+) (%S+)$')
+-- Of a run that was ended before its tasks, why these are ended, how long they are kept, and the call that did it; or nil. What
+-- is asked for are fields of its record.
+local function cut_short(winding_up, status, reason)
+  local retention, call = string.match(winding_up or '', ' (%d+) (%S+)$')
   if call and call ~= '-' then
-    return r[2] == TO.cancel and (r[3] or '') or 'the deadline of its run has passed', retention, call
+    return status == TO.cancel and (reason or '') or 'the deadline of its run has passed', retention, call
   end
 end
 
@@ -13,28 +13,31 @@ end
 -- run was ended before it.
 local function wind(run, stamp, tally)
   local place = P .. K.task .. run
-  local r = redis.pcall('HMGET', place, 'winding', 'parts', 'revival')
+  local r = redis.pcall('HMGET', place, 'winding', 'status', 'reason', 'parts', 'revival')
   local from, retention = string.match(r[1] or '', '^(%w+) (%d+) %S+$')
   if not from then
-    if not r[3] then -- `promote` goes on with that
+    if not r[5] then -- `promote` goes on with that
       on(K.expiring, 'ZREM', run)
     end
     return
   end
-  local reason, _, call = cut_short(place)
+  local reason, _, call = cut_short(r[1], r[2], r[3])
   local ids = {}
-  for id in string.gmatch(r[2] or '', '%S+') do
+  for id in string.gmatch(r[4] or '', '%S+') do
     ids[#ids + 1] = id
   end
   local left = tonumber(from) or #ids
   while left > 0 and spent < STEP do
     local id = ids[left]
-    local status = redis.pcall('HGET', P .. K.task .. id, 'status')
-    if reason and type(status) == 'string' and FROM.cancel[status] then
+    local task = redis.pcall('HMGET', P .. K.task .. id, 'status', 'next')
+    local is_open = FROM.cancel[task[1]]
+    if reason and is_open then
       cancel_task(id, reason, call, stamp, retention, tally, ended_besides)
-    elseif type(status) == 'string' and not FROM.cancel[status] then
+    elseif task[1] and not is_open then
       spent = spent + 4
-      redis.call('HDEL', P .. K.task .. id, 'next')
+      if task[2] then
+        redis.call('HDEL', P .. K.task .. id, 'next')
+      end
       for _, kept in ipairs({P .. K.task, P .. K.args, P .. K.result, P .. K.errors, P .. K.items}) do
         redis.call('PEXPIRE', kept .. id, retention)
       end

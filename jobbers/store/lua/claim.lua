@@ -31,7 +31,7 @@ local function passes_gate(id, key, lane, entry, created)
   local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in', 'run', 'map')
   local reason, kept_for, call
   if gate[5] then
-    reason, kept_for, call = cut_short(P .. K.task .. gate[5])
+    reason, kept_for, call = cut_short(unpack(redis.pcall('HMGET', P .. K.task .. gate[5], 'winding', 'status', 'reason')))
   end
   if reason then
     if gate[6] then -- the map first: it would fail for its items
