@@ -235,3 +235,13 @@ async def test_garbage_in_the_place_of_what_is_to_be_revived(store: Store, garba
     await store.gateway.command("ZADD", keys.expiring, 1, run)
     await finish(store)
     assert await field(store, run, "revival") is None
+
+
+async def test_marks_of_ends_of_which_nothing_is_left_to_be_told_are_taken_in_steps(store: Store) -> None:
+    keys, many = store.shards[0], 4_000
+    words = [word for number in range(many) for word in (RETENTION, f"gone-{number}")]
+    await store.gateway.command("ZADD", keys.untold, *words)
+    first = await store.upkeep.promote(0, RETENTION)
+    assert (0 < first.moved < many, first.next_ms) == (True, 0)
+    await finish(store)
+    assert await store.gateway.command("EXISTS", keys.untold) == 0

@@ -50,7 +50,7 @@ while spent < STEP do
     break
   end
   tell_on(first[1], first[2], stamp, tally)
-  told = told + 1
+  told, spent = told + 1, spent + 1
 end
 local gates = on(K.refill, 'ZRANGEBYSCORE', '-inf', whole(now), 'LIMIT', 0, 10)
 for _, name in ipairs(gates) do
