@@ -108,6 +108,7 @@ _WORKER = {
     "lag_ms": ("loop_lag_seconds", 0.001, "By how much its event loop woke too late the last time."),
     "cpu_seconds": ("cpu_seconds", 1.0, "Processor time that it has used."),
     "memory_bytes": ("memory_bytes", 1.0, "Memory that it occupies."),
+    "paused": ("paused", 1.0, "1 when it was told to claim nothing."),
 }
 _SERVER = {
     "latency_ms": ("round_trip_seconds", 0.001, "How long the task server takes to answer this API."),

@@ -100,6 +100,37 @@ def test_the_collector_uses_what_it_defines_and_can_be_reached() -> None:
     assert "http://collector:4318" in target
 
 
+def test_uptrace_finds_its_databases_and_is_found() -> None:
+    uptrace: dict[str, Any] = yaml.safe_load((ROOT / "uptrace.yml").read_text("utf-8"))
+    (shard,) = uptrace["ch_cluster"]["shards"]
+    (replica,) = shard["replicas"]
+    stores = {
+        "uptrace-clickhouse": (replica, "CLICKHOUSE_DB", 9000),
+        "uptrace-postgres": (uptrace["pg"], "POSTGRES_DB", 5432),
+    }
+    for host, (said, database, port) in stores.items():
+        environment = SERVICES[host]["environment"]
+        kind = database.removesuffix("_DB")
+        assert said["addr"] == f"{host}:{port}"
+        assert said["database"] == environment[database]
+        assert (said["user"], said["password"]) == (
+            environment[f"{kind}_USER"],
+            environment[f"{kind}_PASSWORD"],
+        )
+    assert uptrace["redis_cache"]["addrs"][1].partition(":")[::2] == ("uptrace-redis", "6379")
+    ports = dict(port.removeprefix("127.0.0.1:").split(":") for port in SERVICES["uptrace"]["ports"])
+    listens = {uptrace["listen"][kind]["addr"].removeprefix(":") for kind in ("http", "grpc")}
+    assert set(ports.values()) == listens
+    token = re.search(
+        r"//(\w+)@localhost:(\d+)\?grpc=(\d+)\}$", SERVICES["collector"]["environment"]["UPTRACE_DSN"]
+    )
+    assert token is not None
+    assert token[1] == uptrace["seed_data"]["project_tokens"][0]["token"]
+    assert {token[2], token[3]} == ports.keys()
+    inside = {it["endpoint"].rpartition(":")[2] for it in COLLECTOR["exporters"].values()}
+    assert inside == listens
+
+
 def test_the_image_copies_what_is_there_and_does_not_run_as_root() -> None:
     text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
     steps = [line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
