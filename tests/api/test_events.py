@@ -21,10 +21,11 @@ from jobbers.api.live import stream as streams
 from jobbers.api.live.readers import reader_of
 from jobbers.api.live.topics import Topic, read_topics
 from jobbers.api.live.updates import Listener, Update
+from jobbers.api.traffic import Traffic
 from jobbers.core.status import Status
 from jobbers.errors import ServerUnavailable
 from jobbers.keyring import Access
-from tests.api.support import Desk, error_of
+from tests.api.support import Desk, error_of, make_app
 from tests.api.test_server import serving, serving_task
 
 pytestmark = pytest.mark.anyio
@@ -331,7 +332,9 @@ async def test_who_takes_nothing_is_let_go(app: Jobbers, monkeypatch: pytest.Mon
     monkeypatch.setattr(streams, "PATIENCE", 0.2)
     hub = hubs.hub_of(app)
     topics = read_topics(["stats"])
-    stream = streams.EventStream(hub, lambda topic: reader_of(app, topic), topics, "", asyncio.Event())
+    stream = streams.EventStream(
+        hub, lambda topic: reader_of(app, topic), topics, "", asyncio.Event(), traffic=Traffic(app)
+    )
     sent: list[str] = []
 
     async def receive() -> Any:
@@ -404,7 +407,9 @@ class Busy:
 async def test_at_most_four_writes_a_second_and_the_newest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "SOON", 0.01)
     stop = asyncio.Event()
-    stream = streams.EventStream(hubs.Hub(), Busy, read_topics(["stats"]), "", stop)
+    stream = streams.EventStream(
+        hubs.Hub(), Busy, read_topics(["stats"]), "", stop, traffic=Traffic(make_app("redis://127.0.0.1:1/0"))
+    )
     written: list[bytes] = []
 
     async def receive() -> Any:
@@ -486,7 +491,13 @@ async def test_it_goes_on_while_nobody_can_be_asked(app: Jobbers, monkeypatch: p
 
     topics, hub = read_topics(["stats"]), hubs.hub_of(app)
     stream = streams.EventStream(
-        hub, lambda it: reader_of(app, it), topics, "", asyncio.Event(), still_admitted=still_admitted
+        hub,
+        lambda it: reader_of(app, it),
+        topics,
+        "",
+        asyncio.Event(),
+        traffic=Traffic(app),
+        still_admitted=still_admitted,
     )
     async with asyncio.timeout(PATIENCE):
         await stream({"type": "http", "headers": []}, receive, send)

@@ -178,7 +178,7 @@ async def test_the_api_adds_what_its_process_has_counted(app: Jobbers) -> None:
     async def work() -> None: ...
 
     app.telemetry = count(Dispatcher(lambda: 0.0))
-    metrics: Metrics = vars(app.telemetry)["_metrics"]
+    metrics = app.telemetry.metrics
     metrics.sent("mail", 0.003, None, (7, 8))
     metrics.pulse(WorkerPulse("w", 1, 2, 0.0, 1.5, 1000))
     transport = httpx2.ASGITransport(create_app(app))
