@@ -218,12 +218,11 @@ class Worker:
             self.ready.set()
             await self._until_stopped(store, engine, parts)
             await engine.wind_down(self._hurry)
+            await _ended(parts)  # one that announced itself behind its leave would stay on the roll
             with contextlib.suppress(StoreError):
                 await hurried(store.control.leave([self.identity.id]), self._hurry)
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await _ended(parts)
             await engine.close()
         log.info("worker %s has ended", self.identity.id)
         if (tell := self.app.events.tell) is not None:
@@ -323,6 +322,12 @@ class Worker:
             ready = sum(queue.depth + queue.parked for queue in mine)
             if not (ready or counts["scheduled"] or counts["running"] or engine.runner.running):
                 return True
+
+
+async def _ended(parts: list[asyncio.Task[None]]) -> None:
+    for part in parts:
+        part.cancel()
+    await asyncio.gather(*parts, return_exceptions=True)
 
 
 def _at_least_one(value: int, what: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx2
 import pytest
 
 from jobbers import Jobbers
+from jobbers.store.control import ControlStore
 from jobbers.worker.worker import Worker
 from tests.api.support import error_of
 
@@ -101,6 +102,31 @@ async def test_drain(api: httpx2.AsyncClient, app: Jobbers, worker: Worker, go: 
     go.set()
     assert await task.result(20) == "done"
     await until(gone, "the worker has ended")
+
+
+async def test_a_worker_that_has_left_does_not_come_back(
+    api: httpx2.AsyncClient, app: Jobbers, go: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = ControlStore.leave
+
+    async def slowly(control: ControlStore, workers: Sequence[str]) -> None:
+        await leave(control, workers)
+        await asyncio.sleep(0.3 if workers else 0)
+
+    monkeypatch.setattr("jobbers.worker.worker.PRESENCE_SECONDS", 0.01)
+    monkeypatch.setattr(ControlStore, "leave", slowly)
+    worker = Worker(app)
+    working = asyncio.create_task(worker.run())
+    await worker.ready.wait()
+    at = f"/workers/{worker.identity.id}"
+
+    async def there() -> bool:
+        return (await api.get(at)).status_code == 200
+
+    await until(there, "it is on the roll")
+    worker.stop()
+    await asyncio.wait_for(working, 20)
+    error_of(await api.get(at), 404, "not_found")
 
 
 async def test_a_paused_worker_that_drains_claims_nothing_on_its_way(
