@@ -51,3 +51,45 @@ async def test_log_in_and_out_with_what_was_typed_kept(stage: Stage) -> None:
     await page.reload()
     await expect(dialog).to_be_visible()
     assert await page.context.cookies() == []
+
+
+PAGES = {
+    "#/": "Overview", "#/queues": "Queues", "#/tasks": "Tasks", "#/dead": "Dead letters", "#/runs": "Runs",
+    "#/dags": "DAGs", "#/schedules": "Schedules", "#/types": "Task types", "#/workers": "Workers", "#/roles": "Roles",
+    "#/limits": "Limits",
+}  # fmt: skip
+CLOSED = {"Overview", "Runs", "Schedules", "Workers", "Roles", "Limits"}
+
+
+async def test_what_a_key_may_not_see_is_said_in_words(stage: Stage) -> None:
+    page = stage.page
+    stage.expect_complaints("401", "403")
+    first, mine = [await stage.submit("visit", "me") for _ in range(2)]  # which waits for the first one
+    await stage.submit("echo", 1)
+    access = Access((await stage.app.client()).store)
+    await access.create("root", "admin")
+    key = (await access.create("ops", "operate", queues=["slow"])).text
+    await page.reload()
+    dialog = page.get_by_role("dialog", name="Log in")
+    await expect(dialog).to_be_visible()
+    await dialog.get_by_label("Key").fill(key)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#restriction")).to_contain_text("restricted to the queue slow")
+    for where, heading in PAGES.items():
+        await stage.go(where, heading)
+        await page.locator("main .loading").first.wait_for(state="detached")
+        await expect(page.locator("main .notice.bad")).to_have_count(0)
+        closed = page.get_by_text("Your key sees only its own queues.")
+        if heading in CLOSED:
+            await expect(closed.first).to_be_visible()
+        if heading in ("Overview", "Queues"):
+            await expect(page.locator("main table").get_by_text("slow", exact=True).first).to_be_visible()
+            await expect(page.locator("main table").get_by_text("default", exact=True)).to_have_count(0)
+    # a topic that is closed to it does not keep others from being live
+    await stage.go(f"#/tasks/{first}", "visit")
+    await expect(page.locator(".title .status")).to_have_text("running")
+    async with page.expect_response(lambda it: "/events?" in it.url and it.status == 200):
+        await stage.go(f"#/tasks/{mine}", "visit")
+        await stage.see("Why is it waiting?")
+    stage.gate.set()
+    await expect(page.locator(".title .status")).to_have_text("succeeded")

@@ -5,7 +5,7 @@ import { answeredAt, connected } from "./api.js";
 import { go, link, route } from "./route.js";
 import { Empty, Heading, Question, Toasts, arrive } from "./ui.js";
 import { Lazy } from "./lazy.js";
-import { Login, Logout, me } from "./login.js";
+import { Login, Logout, Restriction, me } from "./login.js";
 import { Overview } from "./overview.js";
 import { Queues } from "./queues.js";
 import { moment } from "./text.js";
@@ -125,7 +125,7 @@ function App() {
         )}</ul></nav>
         <div class="side-end"><${Find} /><${Theme} /><${Logout} /></div>
       </header>
-      <main id="main" ref=${main} tabindex="-1"><${Connection} />${view(route.value)}</main>
+      <main id="main" ref=${main} tabindex="-1"><${Connection} /><${Restriction} />${view(route.value)}</main>
     </div>
     <${Toasts} /><${Question} /><${Login} />
   `;

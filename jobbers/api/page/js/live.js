@@ -1,6 +1,8 @@
 // The one event stream of this page: it names what is shown, pauses in hidden tabs, and comes back when the API does.
 
+import { effect } from "../vendor/vendor.js";
 import { answeredAt, base, connected, parse } from "./api.js";
+import { me } from "./login.js";
 
 const SILENCE = 40_000; // the API says something every 15 seconds
 const FIRST_PAUSE = 1000;
@@ -29,7 +31,11 @@ function settle(after) {
   timer = setTimeout(check, after);
 }
 
-const named = () => [...handlers.keys()].sort().join("\n");
+// Those who are restricted to queues may follow only these. One that they may not would close the stream for the others,
+// so such topics are left out, and what they tell of is asked for again and again.
+const OF_A_QUEUE = /^(tasks:|ended|groups)(.*[?&]queue=.)|^(task|logs|run):/;
+
+const named = () => [...handlers.keys()].filter((topic) => !me.value?.queues || OF_A_QUEUE.test(topic)).sort().join("\n");
 
 function check() {
   const wanted = document.hidden ? "" : named();
@@ -91,3 +97,4 @@ function tell(event) {
 }
 
 document.addEventListener("visibilitychange", () => settle(0));
+effect(() => me.value && settle(SETTLE)); // who has logged in may follow other topics

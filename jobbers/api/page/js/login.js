@@ -53,6 +53,13 @@ export function Login() {
   </dialog>`;
 }
 
+/** Of somebody who is restricted to queues: says so, for lists without the rest would look as if there were none. */
+export function Restriction() {
+  const queues = me.value?.queues;
+  if (!queues) return null;
+  return html`<p class="lead" id="restriction">Your key is restricted to ${queues.length === 1 ? "the queue" : "the queues"} <b><${Text}>${queues.join(", ")}<//></b>: what is elsewhere is not shown.</p>`;
+}
+
 /** Ends the session; shown to those who have one. */
 export function Logout() {
   if (me.value?.kind !== "key") return null;

@@ -69,7 +69,8 @@ export function Overview() {
   const workers = useWatch("workers", (signal) => get("workers", {}, signal), { topic: "workers" });
   const advice = useAdvice();
   const last = usePace();
-  if (!data) return html`<${Heading}>Overview<//><${Waiting} error=${error} />`;
+  const own = html`<${Card} title="Queues" flush>${queues.data ? html`<${QueueTable} queues=${queues.data.queues} refresh=${queues.refresh} advice=${advice} brief />` : html`<${Waiting} error=${queues.error} />`}<//>`;
+  if (!data) return html`<${Heading}>Overview<//><${Waiting} error=${error} />${error?.code === "queue_forbidden" && own}`;
   const minutes = data.minutes.map((one) => ({ ...one, bands: banded(one.outcomes) }));
   const done = sum(minutes, "succeeded");
   const failed = sum(minutes, "failed");
@@ -91,7 +92,7 @@ export function Overview() {
       <${Chart} minutes=${minutes} />
     <//>
     <div class="columns">
-      <${Card} title="Queues" flush>${queues.data ? html`<${QueueTable} queues=${queues.data.queues} refresh=${queues.refresh} advice=${advice} brief />` : html`<${Waiting} error=${queues.error} />`}<//>
+      ${own}
       <${Card} title="Workers" flush>${workers.data ? html`<${WorkerTable} workers=${workers.data.workers} />` : html`<${Waiting} error=${workers.error} />`}<//>
     </div>
     <${Pace} data=${last.data} error=${last.error} />

@@ -65,11 +65,20 @@ export const TypeLink = ({ type }) => (isOurs(type) ? html`<${Text}>${type}<//>`
 
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p><p>${children}</p></div>`;
 
+// What a key may not see is no failure: it is said in words, by the code of the refusal.
+const CLOSED = new Map([
+  ["queue_forbidden", "Your key sees only its own queues."],
+  ["forbidden", "Your key may not see this."],
+]);
+
+const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
+
 export const Loading = () => html`<p class="loading" role="status">Loading…</p>`;
 
 /** What stands in the place of what is not there yet: why, or that it comes. */
 export function Waiting({ error }) {
   if (!error) return html`<${Loading} />`;
+  if (CLOSED.has(error.code)) return html`<${Empty} title=${CLOSED.get(error.code)}><${Text}>${sentence(error.message)}<//><//>`;
   return html`<div class="notice bad" role="alert"><strong>${error.status === 404 ? "Not found." : "That did not work."}</strong> <${Text}>${error.message}<//></div>`;
 }
 

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { listen } from "./live.js";
 
 const EVERY = 2000;
+const CLOSED = 60_000; // what one may not see is not asked for all the time
 const DOUBTED = 1000; // news that come this soon after a change may have been read before it
 
 /** What `merge` returns when the news are not enough, and all is to be asked for again. */
@@ -44,6 +45,7 @@ export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = re
     const once = async () => {
       clearTimeout(timer);
       under_way?.abort();
+      let pause = every;
       const mine = (under_way = new AbortController());
       heard = [];
       try {
@@ -55,9 +57,10 @@ export function useWatch(key, fetcher, { every = EVERY, topic = null, merge = re
         if (stopped || mine.signal.aborted) return;
         setState((before) => ({ key, data: before.key === key ? before.data : null, error }));
         live = false;
+        if (error.status === 403) pause = Math.max(every, CLOSED);
       }
       under_way = null;
-      if (!document.hidden && !live) timer = setTimeout(once, every);
+      if (!document.hidden && !live) timer = setTimeout(once, pause);
     };
     const news = (said) => {
       live = true;
