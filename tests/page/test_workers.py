@@ -75,7 +75,7 @@ async def test_the_policy_of_a_type_is_changed_live(stage: Stage) -> None:
     await expect(page.locator("#live-attempts-error")).to_contain_text("attempts of 1 or more")
     await page.get_by_label("attempts").fill("4")
     await page.get_by_role("button", name="Change it").click()
-    await stage.see("Before its code go: timeout 2.5, attempts 4.")
+    await stage.see("Set live, instead of what its code says: timeout 2.5 s, attempts 4.")
     assert (await app.policies.get("divide")).live == {"timeout": 2.5, "attempts": 4}
     await page.get_by_role("button", name="Reset").click()
     await stage.see("it runs as its code says")

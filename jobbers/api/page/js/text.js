@@ -26,8 +26,11 @@ export function duration(seconds) {
   return pair(Math.floor(seconds / 86400), "d", part((seconds % 86400) / 3600, "h"));
 }
 
-/** Options of a task type in words: `timeout 5, attempts 1`. */
-export const policyWords = ({ retry = {}, ...rest }) => Object.entries({ ...rest, ...retry }).map(([name, value]) => `${name} ${value ?? "none"}`).join(", ");
+const COUNTS = new Set(["priority", "attempts"]);
+const optionWord = (name, value) => (typeof value === "number" && !COUNTS.has(name) ? duration(value) : String(value ?? "none"));
+
+/** Options of a task type in words: `timeout 5 s, attempts 1`. */
+export const policyWords = ({ retry = {}, ...rest }) => Object.entries({ ...rest, ...retry }).map(([name, value]) => `${name} ${optionWord(name, value)}`).join(", ");
 
 /** Seconds between two ISO times, or null. */
 export const between = (from, to) => (from && to ? (new Date(to) - new Date(from)) / 1000 : null);

@@ -152,7 +152,7 @@ function Changed({ data }) {
   const live = policyWords(data.task_type.live);
   if (data.route === null && !data.strikes.length && !live) return html`<p class="faint">Nothing: it runs as its code says. Send it to another queue under <a href="#/queues">Queues</a>, bound or strike it under <a href="#/limits">Limits</a>.</p>`;
   return html`<ul class="plain">
-    ${live && html`<li>Before its code go: <${Text}>${live}<//>.</li>`}
+    ${live && html`<li>Set live, instead of what its code says: <${Text}>${live}<//>.</li>`}
     ${data.route !== null && html`<li>Its tasks are sent to the queue <a href=${link("queues", data.route)}><${Text}>${data.route}<//></a> (<a href="#/queues">routes</a>).</li>`}
     ${data.strikes.map((one) => html`<li key=${one.id}>Struck since <${Time} at=${one.at} day />, by <${Text}>${one.by}<//>: ${Object.keys(one.where).length ? html`those with <span class="mono"><${Text}>${toJson(one.where)}<//></span>` : "all"} ${one.action === "hold" ? "are held" : "are cancelled"}${one.reason && html`, “<${Text}>${one.reason}<//>”`} (<a href="#/limits">strikes</a>).</li>`)}
   </ul>`;
@@ -168,7 +168,7 @@ function One({ type }) {
       <div>
         <${Hour} type=${type} />
         <${Changes} type=${type} />
-        <${Card} title="How it is run"><${Facts} facts=${policyFacts(type)} /><//>
+        <${Card} title="How it is run" note="as its code says"><${Facts} facts=${policyFacts(type)} /><//>
         ${type.parameters && html`<${Card} title="Schema"><${Tree} value=${type.parameters} label="Schema of the arguments" /><//>`}
       </div>
     </div>`;
