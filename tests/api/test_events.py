@@ -358,7 +358,9 @@ async def test_a_slow_listener_is_told_of_the_end_behind_what_is_being_sent_or_n
     monkeypatch.setattr(streams, "LEAVE", 0.3)
     hub, stop, room = hubs.hub_of(app), asyncio.Event(), asyncio.Event()
     topics = read_topics(["stats"])
-    stream = streams.EventStream(hub, lambda topic: reader_of(app, topic), topics, "", stop)
+    stream = streams.EventStream(
+        hub, lambda topic: reader_of(app, topic), topics, "", stop, traffic=Traffic(app)
+    )
     sent: list[bytes] = []
 
     async def receive() -> Any:
