@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from jobbers.core.names import check_name
+from jobbers.core.signature import Signature
 from jobbers.dag.nodes import MapNode, Node, NodeError, Over, TaskLike, Trigger
 from jobbers.dag.values import ITEM, Param, Placeholder, fits, is_pending, placeholders, shown
 from jobbers.errors import InvalidArgument, InvalidInput
@@ -66,10 +67,17 @@ class Graph:
     ) -> None:
         """Of several nodes let those start whose case the result of another node, or a parameter, equals; those of
         ``default`` if it is none of the cases. The others are skipped, with all that needs them."""
-        for value, nodes in cases.items():
-            for node in _several(nodes):
+        if not isinstance(cases, Mapping):
+            raise InvalidArgument(
+                f"the cases of a switch are a dict of values to nodes, got a {type(cases).__name__}"
+            )
+        chosen = {value: _several(nodes) for value, nodes in cases.items()}
+        others = _several(default)
+        self.own([*others, *(node for nodes in chosen.values() for node in nodes)])
+        for value, nodes in chosen.items():
+            for node in nodes:
                 node.only_if(subject, equals=value)
-        for node in _several(default):
+        for node in others:
             node.unless(subject, one_of=list(cases))
 
     def _check(self, task: TaskLike, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -78,6 +86,8 @@ class Graph:
                 f"graph {self.name!r} has {MAX_NODES:,} nodes, and no more fit into one run: map over a "
                 "list where nodes do the same, or let a node start a run of its own"
             )
+        if not isinstance(getattr(task, "signature", None), Signature):
+            raise InvalidArgument(f"{_what(task)} is no task: give what @app.task has made")
         taken = placeholders((args, kwargs))
         self.own(
             it.node if isinstance(it, NodeError) else it for it in taken if isinstance(it, Node | NodeError)
@@ -133,8 +143,10 @@ class Graph:
         return loaded
 
     def own(self, nodes: Iterable[Node]) -> None:
-        """Refuse nodes of another graph. Raises :class:`InvalidInput`."""
+        """Refuse nodes of another graph, and what is no node. Raises :class:`InvalidInput`, :class:`InvalidArgument`."""
         for node in nodes:
+            if not isinstance(node, Node):
+                raise InvalidArgument(f"{_what(node)} is no node: make one with node(task, …) and give that")
             if node.graph is not self:
                 raise InvalidInput(
                     f"node {node.name!r} belongs to graph {node.graph.name!r} and not to {self.name!r}: "
@@ -181,8 +193,13 @@ def _called_with(node: Node) -> tuple[Sequence[Any], Mapping[str, Any]]:
     return (*items, *node.args), node.kwargs
 
 
-def _several(nodes: Node | Sequence[Node]) -> Iterator[Node]:
-    yield from [nodes] if isinstance(nodes, Node) else nodes
+def _several(nodes: Node | Sequence[Node]) -> Sequence[Node]:
+    return nodes if isinstance(nodes, list | tuple) else [nodes]  # type: ignore[list-item]  # `own` refuses all else
+
+
+def _what(thing: object) -> str:
+    name = getattr(thing, "name", None)
+    return f"{name!r} (a {type(thing).__name__})" if isinstance(name, str) else f"a {type(thing).__name__}"
 
 
 def _check_result(task: TaskLike, parameter: str, value: Any) -> None:

@@ -110,8 +110,28 @@ def test_what_cannot_be_built() -> None:
         page.when("often")
     with pytest.raises(InvalidName):
         Graph("no spaces")
+    with pytest.raises(InvalidArgument, match=r"'_fetch' \(a Node\) is no task"):
+        graph.node(page)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match=r"'_fetch' \(a Task\) is no node: make one"):
+        graph.node(COUNT, page).after(FETCH)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="has no nodes"):
         plan(Graph("empty"))
+
+
+@pytest.mark.parametrize(
+    ("cases", "default", "words"),
+    [
+        ({"a": FETCH}, (), "'_fetch' .a Task. is no node"),
+        ({}, "x", "a str is no node"),
+        ([], (), "a dict of values"),
+    ],
+)
+def test_a_switch_chooses_among_nodes_or_changes_nothing(cases: Any, default: Any, words: str) -> None:
+    graph = Graph("g")
+    page, good = graph.node(FETCH, "a"), graph.node(NOTE)
+    with pytest.raises(InvalidArgument, match=words):
+        graph.switch(page, {"b": good, **cases} if isinstance(cases, dict) else cases, default)
+    assert not good.conditions
 
 
 def lambda_list() -> Callable[..., Any]:
