@@ -55,7 +55,7 @@ def pyyaml() -> Any:
         return import_module("yaml")
     except ImportError:
         raise ConfigError(
-            "YAML needs PyYAML, which is not installed: pip install pyyaml (a text that begins with { is JSON)"
+            "YAML needs PyYAML, which is not installed: pip install 'jobbers[yaml]' (a text that begins with { is JSON)"
         ) from None
 
 

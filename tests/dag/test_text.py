@@ -433,7 +433,7 @@ def test_other_forms_and_sizes_are_not_written() -> None:
 def test_yaml_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(importlib.import_module("sys").modules, "yaml", None)
     for call in (lambda: loads("dag: g", find), lambda: dumps(everything(), "yaml")):
-        with pytest.raises(ConfigError, match="pip install pyyaml"):
+        with pytest.raises(ConfigError, match=r"pip install 'jobbers\[yaml\]'"):
             call()
 
 
