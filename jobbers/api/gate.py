@@ -114,8 +114,9 @@ class Gate:
         now = time.monotonic()
         if not self._required and now - self._looked < OPEN_SECONDS:
             return True
+        found = await self._open()
         self._looked = now
-        return await self._open()
+        return found
 
     async def _own(self, request: Request) -> Caller | None:
         found = self._authenticate(request) if self._authenticate is not None else None

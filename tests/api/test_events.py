@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import Request
 
 from jobbers import Jobbers
 from jobbers.api import gate as gates
@@ -349,6 +350,20 @@ async def test_who_takes_nothing_is_let_go(app: Jobbers, monkeypatch: pytest.Mon
         await stream({"type": "http", "headers": []}, receive, send)
     assert sent == ["http.response.start", "http.response.body"]
     assert (hub.watched, len(hub.listeners)) == (0, 0)
+
+
+async def test_whom_the_store_cannot_tell_of_is_not_taken_for_anyone(
+    app: Jobbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = gates.Gate(app)
+
+    async def away() -> bool:
+        raise ServerUnavailable("it is away")
+
+    monkeypatch.setattr(gate, "_open", away)
+    for _ in range(2):
+        with pytest.raises(ServerUnavailable):
+            await gate.still_admits(Request({"type": "http", "headers": [], gates.ROUTE_KEY: None}))
 
 
 @pytest.mark.parametrize("recovers", [True, False])
