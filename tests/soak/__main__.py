@@ -86,7 +86,9 @@ async def _run(given: argparse.Namespace, fleet: Fleet) -> None:
     finally:
         for task in harms:
             task.cancel()
-        await asyncio.gather(*harms, return_exceptions=True)
+        for error in await asyncio.gather(*harms, return_exceptions=True):
+            if isinstance(error, Exception):  # what follows may come of it
+                print(f"a fault could not be done: {error!r}", file=sys.stderr)
     fleet.history.add("healed")
     left = await load.done(given.patience)
     sampler.cancel()

@@ -52,7 +52,11 @@ async def _stop(fleet: Fleet, worker: WorkerProcess, seconds: float) -> None:
 
 
 async def kill_server(fleet: Fleet, chance: random.Random, every: float, _lease: float) -> None:
-    """SIGKILL the server every so many seconds; it is back after at most two."""
+    """SIGKILL the server every so many seconds; it is back after at most two, and before this ends."""
     while True:
         await asyncio.sleep(every * chance.uniform(0.5, 1.5))
-        await asyncio.shield(fleet.restart_server(chance.uniform(0.2, 2.0)))
+        restart = asyncio.create_task(fleet.restart_server(chance.uniform(0.2, 2.0)))
+        try:
+            await asyncio.shield(restart)
+        finally:
+            await restart

@@ -10,12 +10,15 @@ import pytest
 
 from tests.scenarios.harness import ROOT
 
+LIMIT = 240
+"""Seconds. A soak waits longer than other tests for what is slow: it takes 15 of its own."""
+pytestmark = pytest.mark.timeout(LIMIT + 30)
 FAULTS = ("--kill-every", "2", "--stop-every", "1", "--server-every", "4")
 
 
 def soak(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.soak", "--history", str(folder / "history.jsonl"), *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
 @pytest.mark.slow
