@@ -78,13 +78,6 @@ def test_rates_for_people(rate: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(12, "12 B"), (2048, "2.0 KiB"), (5 << 20, "5.0 MiB"), (3 << 40, "3072.0 GiB")]
-)
-def test_sizes_for_people(number: int, text: str) -> None:
-    assert output.size(number) == text
-
-
-@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("90", 90),
