@@ -25,7 +25,7 @@ log = logging.getLogger("jobbers.api")
 
 GRACE_SECONDS = 10
 """How long requests that are still running may take once the server stops."""
-MOST_CONNECTIONS = 2_000
+MOST_CONNECTIONS = 3_000
 """With more than that at a time, requests are answered with 503."""
 TICKS_A_LOOK = 50
 """uvicorn ticks ten times a second."""
