@@ -2,7 +2,7 @@
 -- KEYS  1 shard prefix
 -- ARGV  1 retention ms, 2 reason, 3 the name of this call, 4 0, or 1 to go on with runs of which tasks were left, then ids
 -- REPLY for each id its status before, or '' when there is no such task; the same when the same call is sent again; then the
---       runs of which tasks are left, with which to go on: no more of them starts
+--       runs of which tasks are left, with which to go on: none of their own tasks starts meanwhile
 local now = now_ms()
 local stamp = whole(now)
 local retention, reason, call, again = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
