@@ -285,19 +285,26 @@ async def test_when_all_items_are_cancelled_the_call_is(app: Jobbers, worker: St
         await ended.wait()
 
 
-async def test_an_item_that_is_cancelled_while_it_waits_is_not_run(app: Jobbers, worker: StartWorker) -> None:
+async def test_an_item_that_is_cancelled_while_it_waits_is_not_run(
+    app: Jobbers, worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
     calls: list[list[int]] = []
 
-    @app.task(batch=Batch(size=3, linger=1.0))
+    async def heard() -> bool:
+        return f"task {handles[0].id} is not this worker's any more" in caplog.text
+
+    @app.task(batch=Batch(size=3, linger=3600))
     async def store(numbers: list[int]) -> None:
-        calls.append(numbers)
+        calls.append(sorted(numbers))
 
     handles = await store.map(range(2))
-    async with worker(app):
+    async with worker(app), asyncio.timeout(20):
         await until(lambda: all_run(handles))
         await handles[0].cancel()
-        await handles[1].result(20)
-    assert calls == [[1]]
+        await until(heard)
+        for handle in await store.map([2, 3]):  # now it is full
+            await handle.result()
+    assert calls == [[1, 2, 3]]
 
 
 async def test_the_timeout_is_of_the_call(app: Jobbers, worker: StartWorker) -> None:

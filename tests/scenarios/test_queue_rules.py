@@ -146,11 +146,11 @@ async def test_limits_in_code(scene: Scene) -> None:
             await scene.submit("note", queue="mail")
         await (await app.inspector()).limit("mail", None)
         tasks.append(await scene.submit("note", queue="mail"))
-    async with scene.app_by(scene.server.url) as other:
-        (queue,) = await (await other.inspector()).queues()
-        assert (queue.name, queue.max_length) == ("mail", None)
-    await scene.worker("--queues", "mail")
-    assert await scene.final(tasks) == {SUCCEEDED: 4}
+        async with scene.app_by(scene.server.url) as other:
+            (queue,) = await (await other.inspector()).queues()
+            assert (queue.name, queue.max_length) == ("mail", None)
+        await scene.worker("--queues", "mail")
+        assert await scene.final(tasks) == {SUCCEEDED: 4}
 
 
 async def test_types_are_sent_elsewhere(scene: Scene) -> None:
@@ -177,9 +177,9 @@ async def test_types_are_sent_elsewhere(scene: Scene) -> None:
         back = await one.task_types["note"].submit(1)
         scene.note(back)
         assert (await back.record()).queue == "default"
-    await scene.worker()
-    assert await scene.final([apart, back]) == {SUCCEEDED: 2}
-    await until(scene.quiet, "all are done")
+        await scene.worker()
+        assert await scene.final([apart, back]) == {SUCCEEDED: 2}
+        await until(scene.quiet, "all are done")
 
 
 async def test_runs_go_on_in_a_drained_queue(scene: Scene) -> None:

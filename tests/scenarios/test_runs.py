@@ -147,6 +147,7 @@ async def test_cancelled_nothing_starts_and_what_runs_is_told(scene: Scene) -> N
     assert worker.code is None
 
 
+@pytest.mark.scene(server=["--appendfsync", "always"])
 async def test_the_server_dies_in_the_middle(scene: Scene) -> None:
     await scene.worker("--concurrency", "20")
     runs = [await diamond(scene, 0.2) for _ in range(20)]

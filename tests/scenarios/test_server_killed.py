@@ -1,4 +1,8 @@
-"""The server is killed and comes back with its data."""
+"""The server is killed and comes back with its data.
+
+It writes out every command before it answers: with ``appendfsync everysec`` Redis puts that off for up to two seconds while
+the disk is busy, and what was answered meanwhile would be lost with it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ import pytest
 from jobbers import JobbersError, TaskHandle, new_id
 from tests.scenarios.harness import SUCCEEDED, Scene, until
 from tests.scenarios.proxy import Fate
+
+pytestmark = pytest.mark.scene(server=["--appendfsync", "always"])
 
 
 async def test_workers_go_on_by_themselves_when_it_is_back(scene: Scene) -> None:

@@ -127,6 +127,7 @@ async def test_a_task_that_cannot_be_ended_does_not_keep_the_worker_for_ever(sce
     await _cancel(task)
 
 
+@pytest.mark.scene(server=["--appendfsync", "always"])
 async def test_told_to_end_while_the_server_is_away(scene: Scene) -> None:
     """Completions that cannot be written are waited for; a second signal gives them up."""
     worker = await scene.worker()
