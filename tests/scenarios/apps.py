@@ -228,13 +228,14 @@ async def silent(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def silent_first(seconds: float) -> str:
+async def silent_first() -> str:
     """Promises heartbeats; keeps it from the second attempt on."""
     effect("start")
-    for _ in range(int(seconds / 0.1)):
+    if current_task().attempt == 1:
+        await asyncio.sleep(600)
+    for _ in range(15):
         await asyncio.sleep(0.1)
-        if current_task().attempt > 1:
-            await current_task().heartbeat("alive")
+        await current_task().heartbeat("alive")
     effect("end")
     return "heard"
 
@@ -343,7 +344,7 @@ def make_app(**settings: Any) -> Jobbers:
     app.task(name="guarded", breaker=breaker, retry=Retry(attempts=100, delay=0.05, jitter=False))(call)
     app.task(name="paced", rates=[Rate(10, per=0.5)], retry=SOON)(note)
     app.task(name="lone", limits=[Limit(1, key="value", full="refuse")])(note)
-    app.task(heartbeat=0.6, retry=SOON)(silent_first)
+    app.task(heartbeat=3, retry=SOON)(silent_first)  # a machine may stand still for two seconds
     app.task(heartbeat=0.6, retry=SOON)(silent)
     app.task(process=True, queue="heavy")(busy_walk)
     app.task(process=True, queue="heavy", retry=SOON)(busy)

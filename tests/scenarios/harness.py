@@ -36,13 +36,19 @@ from tests.scenarios.proxy import Proxy
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "scene"
-RECOVERY_SECONDS = 3.0 + 1.2 + 1.0 + 0.5
+POLL = 0.02
+PATIENCE = 40.0
+"""How long one waits for what must happen, in seconds: less than a test may take. It costs nothing when all is well, and a
+machine that others use stands still for seconds."""
+STALL = 6.0
+"""What such a machine may add to a time that is promised. A test that measures one is set up so that whatever breaks the
+promise takes much longer than both together."""
+RECOVERY_SECONDS = 3.0 + 1.2 + 1.0 + 0.5 + STALL
 """From a worker's death to the next start, when its lease is short: the dead worker may have been the one that sweeps, and
 its guard of three seconds must end, another must look for it, and sweep."""
-POLL = 0.02
 
 
-async def until(holds: Callable[[], Any], what: str, seconds: float = 15.0) -> float:
+async def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> float:
     """Wait until ``holds()`` (or what it awaits) is true; returns for how many seconds. Fails with ``what``."""
     begun = time.monotonic()
     while True:
@@ -68,6 +74,16 @@ def lives(pid: int) -> bool:
 def born(pid: int) -> str:
     """When a process was started, in ticks since the machine was."""
     return _stat(pid)[19]
+
+
+def pending(pid: int) -> set[int]:
+    """The signals that were sent to a process and have not reached it yet."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    waiting = int(status.partition("\nShdPnd:")[2].split()[0], 16)
+    return {number for number in range(1, 65) if waiting >> (number - 1) & 1}
 
 
 def _stat(pid: int) -> list[str]:
@@ -191,6 +207,15 @@ class WorkerProcess:
         """SIGCONT: it goes on as if nothing had been."""
         self._process.send_signal(signal.SIGCONT)
 
+    async def says(self, text: str) -> None:
+        """Wait until it has written this to its log."""
+        await until(lambda: text in self.said(), f"worker {self.pid} says {text!r}")
+
+    async def told_to_end(self) -> None:
+        """SIGTERM, and wait until it has come: of two that wait for a busy process the system makes one."""
+        self.terminate()
+        await until(lambda: signal.SIGTERM not in pending(self.pid), f"process {self.pid} gets its signal")
+
     def kill(self) -> float:
         """SIGKILL; returns when, by the monotonic clock."""
         self._process.send_signal(signal.SIGKILL)
@@ -202,13 +227,13 @@ class WorkerProcess:
         """SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
 
-    async def ended(self, seconds: float = 10.0) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; returns the exit code."""
         await until(lambda: self.code is not None, f"worker {self.pid} has ended", seconds)
         assert self.code is not None
         return self.code
 
-    async def ready(self, seconds: float = 20.0) -> Self:
+    async def ready(self, seconds: float = PATIENCE) -> Self:
         """Wait until it serves."""
 
         def serves() -> bool:
@@ -249,7 +274,7 @@ class Scene:
         self.server = Server(self.folder, options)
         self.settings: dict[str, Any] = {
             "namespace": NAMESPACE,
-            "lease": 2.0,
+            "lease": 10.0,
             "blob_dir": str(self.folder / "blobs"),
             **(settings or {}),
         }
@@ -339,7 +364,7 @@ class Scene:
 
         await until(all_noted, f"each of {len(ids)} tasks has had the effect {kind!r} {times} times")
 
-    async def final(self, handles: Sequence[TaskHandle[Any]], seconds: float = 20.0) -> Counter[str]:
+    async def final(self, handles: Sequence[TaskHandle[Any]], seconds: float = PATIENCE) -> Counter[str]:
         """Wait until all of these have ended; returns how, counted."""
         async with asyncio.timeout(seconds):
             ended = await asyncio.gather(*[handle.wait() for handle in handles])

@@ -14,7 +14,7 @@ import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ class Fate(Enum):
     UNANSWERED = auto()  # it is applied, and the connection breaks before the answer comes back
     SWALLOWED = auto()  # it never reaches the server, and the connection stays open and silent
     MUTE = auto()  # it is applied, and the connection stays open and silent
-    SLOW = auto()  # it is applied, and the answer comes half a second later
+    HELD = auto()  # it is applied, and the answer comes when the rule lets it go
     ANSWERED = auto()  # it never reaches the server, which seems to answer with the rule's text
 
 
@@ -44,6 +44,7 @@ class Rule:
     times: int
     text: bytes = b""
     hits: int = 0
+    let_go: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, command: list[bytes]) -> bool:
         """Whether it is this command's turn."""
@@ -167,8 +168,8 @@ class Proxy:
                 return
             if fate is Fate.MUTE:
                 await asyncio.sleep(_NEVER)
-            if fate is Fate.SLOW:
-                await asyncio.sleep(0.5)
+            while rule is not None and fate is Fate.HELD and not rule.let_go.is_set():  # noqa: ASYNC110 - of a thread
+                await asyncio.sleep(0.01)
             await self._hold()
             writer.write(answer)
             await writer.drain()

@@ -32,7 +32,7 @@ async def api(scene: Scene) -> tuple[WorkerProcess, str]:
     command = [sys.executable, "-m", "jobbers", "api", "tests.scenarios.apps:app", "--port", "0"]
     process = WorkerProcess(command, environment, scene.folder / "api.log")
     scene.ended.append(process.end)
-    await until(lambda: "http://127.0.0.1:" in process.said(), "the API listens", 20)
+    await until(lambda: "http://127.0.0.1:" in process.said(), "the API listens")
     return process, "http://127.0.0.1:" + process.said().partition("http://127.0.0.1:")[2].split()[0].rstrip(
         "/.,"
     )
@@ -76,11 +76,11 @@ async def test_slow_clients_and_a_flood(scene: Scene, api: tuple[WorkerProcess, 
             headers={"content-type": "application/json"},
         )
     assert huge.status_code == 413
-    assert await scene.final(own, 10) == {SUCCEEDED: 50}
+    assert await scene.final(own) == {SUCCEEDED: 50}
     assert answers.keys() <= {201, 202, 200, 429, 503}, answers
     assert answers.total() == CALLERS * CALLS
     assert process.code is None
     assert usage(process.pid)["memory"] < MOST_MEMORY
-    await until(scene.quiet, "all that was accepted is done", 30)
+    await until(scene.quiet, "all that was accepted is done")
     for writer in slow:
         writer.close()

@@ -18,7 +18,7 @@ from jobbers.doctor import examine
 from jobbers.testing import running_worker
 from jobbers.testing.keyspace import fresh_namespace
 from tests.api.support import call
-from tests.scenarios.harness import until
+from tests.scenarios.harness import PATIENCE, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.leaves_garbage("that is what is tried")]
 
@@ -182,7 +182,7 @@ async def test_nothing_breaks(app: Jobbers, jobbers_server: str, part: int) -> N
                         await look(api, paths(ids) if command[0] in ("SET", "DEL") else reads, what)
                         await examine(await app.inspector(), app.settings.durability)
                         task = await app.task_types["note"].submit(what)
-                        assert await task.result(10) == what
+                        assert await task.result(PATIENCE) == what
                     except Exception as error:
                         found.append(f"{what}: {type(error).__name__}: {error}")
                     if whole is not None:

@@ -30,7 +30,7 @@ async def test_a_loop_blocked_for_too_long_gives_its_leases_up(scene: Scene) -> 
     await scene.started(task)
     other = await scene.worker()
     await scene.started(task, times=2)
-    assert await scene.final([task, neighbour], 30) == {SUCCEEDED: 2}
+    assert await scene.final([task, neighbour]) == {SUCCEEDED: 2}
     assert [effect.pid for effect in scene.effects.all("start", task)][:2] == [worker.pid, other.pid]
     assert "its leases are given up" in worker.said()
     assert worker.code is None

@@ -18,14 +18,18 @@ async def is_open(scene: Scene) -> bool:
     return (await scene.app.breakers.get("guarded")).state != "closed"
 
 
+async def nothing_runs(scene: Scene) -> bool:
+    return not (await (await scene.inspector()).counts())["running"]
+
+
 @pytest.mark.scene(lease=1.0, crash_budget=10)
 @pytest.mark.timeout(120)
 async def test_four_workers_of_which_one_dies_leave_alone_what_is_down(scene: Scene, tmp_path: Path) -> None:
     service = tmp_path / "service"
     workers = [await scene.worker("--concurrency", "5") for _ in range(4)]
     tasks = await scene.map("guarded", [str(service)] * 60)
-    await until(lambda: is_open(scene), "the breaker has opened", 20)
-    await asyncio.sleep(0.5)  # what had begun ends
+    await until(lambda: is_open(scene), "the breaker has opened")
+    await until(lambda: nothing_runs(scene), "what had begun has ended")
     since, before = time.monotonic(), scene.effects.count("start")
     workers[0].kill()
     await asyncio.sleep(4)
@@ -48,12 +52,12 @@ async def test_a_probe_whose_worker_dies_is_not_waited_for(scene: Scene, tmp_pat
     service, slow = tmp_path / "service", tmp_path / "service.slow"
     frail = await scene.worker("--concurrency", "5")
     tasks = await scene.map("guarded", [str(service)] * 10)
-    await until(lambda: is_open(scene), "the breaker has opened", 20)
+    await until(lambda: is_open(scene), "the breaker has opened")
     slow.touch()
     service.touch()
     await asyncio.sleep(0.5)
     before = scene.effects.count("start")
-    await until(lambda: scene.effects.count("start") > before, "a probe hangs", 20)
+    await until(lambda: scene.effects.count("start") > before, "a probe hangs")
     frail.kill()
     slow.unlink()
     await scene.worker("--concurrency", "5")

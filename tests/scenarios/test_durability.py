@@ -9,7 +9,7 @@ import pytest
 
 from jobbers import Jobbers, JobbersError, new_id
 from jobbers.errors import UnknownOutcome
-from tests.scenarios.harness import Scene, until
+from tests.scenarios.harness import PATIENCE, Scene, until
 from tests.scenarios.replica import Pair
 
 
@@ -53,7 +53,8 @@ async def _fail_over_under_load(scene: Scene, pair: Pair) -> Submitters:
     worker = await scene.worker(url=pair.url)
     async with scene.app_by(pair.url, patience=3.0) as app:
         load = Submitters(app)
-        await asyncio.sleep(1.5)
+        await until(lambda: len(load.accepted) > 100, "tasks are accepted")
+        before = len(load.accepted)
         pair.cut_link()
         await asyncio.sleep(1.0)
         before = len(load.accepted)
@@ -79,7 +80,7 @@ async def test_a_failover_loses_nothing_that_a_replica_has_confirmed(scene: Scen
     assert load.unknown  # nobody was told that these are safe
     assert await _missing(scene, load.accepted) == []
     for task_id in load.accepted:
-        assert (await scene.app.handle(task_id).wait(10)).value == "succeeded"
+        assert (await scene.app.handle(task_id).wait(PATIENCE)).value == "succeeded"
 
 
 async def test_without_confirmation_a_failover_loses_what_the_replica_lacked(
@@ -99,7 +100,7 @@ async def test_without_a_replica_nothing_is_called_accepted(scene: Scene) -> Non
     assert "with durability=replicated nothing can be accepted" in worker.said()
     handle = scene.app.handle(task_id)
     scene.note(handle)
-    assert (await handle.wait(10)).value == "succeeded"
+    assert (await handle.wait(PATIENCE)).value == "succeeded"
 
 
 @pytest.fixture
@@ -112,6 +113,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
+@pytest.mark.scene(server=["--appendfsync", "always"])
 async def test_a_power_failure_takes_seconds_back_and_leaves_no_task_in_two_places(
     scene: Scene, appended: Path
 ) -> None:
@@ -119,7 +121,7 @@ async def test_a_power_failure_takes_seconds_back_and_leaves_no_task_in_two_plac
     after, and nothing else; what is left obeys every rule and is done."""
     fleet = [await scene.worker("--concurrency", "20") for _ in range(2)]
     load = Submitters(scene.app)
-    await asyncio.sleep(1.5)
+    await until(lambda: len(load.accepted) > 100, "tasks are accepted")
     safe, size = list(load.accepted), await asyncio.to_thread(_size, appended)
     await asyncio.sleep(2.0)
     scene.server.kill()
@@ -128,7 +130,7 @@ async def test_a_power_failure_takes_seconds_back_and_leaves_no_task_in_two_plac
     scene.server.start()
     await asyncio.sleep(1.5)
     await load.end()
-    await until(scene.quiet, "all that is left is done", 30)
+    await until(scene.quiet, "all that is left is done")
     assert [worker.code for worker in fleet] == [None, None]
     gone = set(await _missing(scene, load.accepted))
     assert gone, "nothing was taken back"

@@ -37,7 +37,7 @@ async def test_killed_there(scene: Scene, point: str) -> None:
     tasks = await _leave_work(scene)
     tasks += await _add_work(scene)
     unlucky = scene.start_worker(fault_points=f"{point}=kill")
-    await unlucky.ended(15)
+    await unlucky.ended()
     assert unlucky.code == -9
     assert f"fault point {point}: kill" in unlucky.said()
     await scene.worker()
@@ -60,7 +60,7 @@ async def test_an_error_that_nobody_thought_of_ends_the_worker(scene: Scene, poi
     """It says so, says nothing about the tasks that it ran, and leaves them to others."""
     worker = scene.start_worker(fault_points=f"{point}=raise@2")
     tasks = await _add_work(scene)
-    assert await worker.ended(15) == ExitCode.BUG
+    assert await worker.ended() == ExitCode.BUG
     assert "FaultInjected" in worker.said()
     assert "CancelledError" not in worker.said()
     await scene.worker()

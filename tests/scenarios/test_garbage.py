@@ -12,7 +12,7 @@ import redis
 from jobbers import Status, TaskHandle
 from jobbers.errors import StoreError
 from jobbers.inspector import Inspector
-from tests.scenarios.harness import FAILED, SUCCEEDED, Scene, until
+from tests.scenarios.harness import FAILED, PATIENCE, SUCCEEDED, Scene, until
 
 GARBAGE = b"\xff\xfe garbage"
 
@@ -42,7 +42,7 @@ async def _settled(
     scene: Scene, victims: Sequence[TaskHandle[Any]], neighbours: Sequence[TaskHandle[Any]]
 ) -> None:
     """Victims may have become dead letters; their neighbours and everything else are well."""
-    assert await scene.final(neighbours, 20) == {SUCCEEDED: len(neighbours)}
+    assert await scene.final(neighbours) == {SUCCEEDED: len(neighbours)}
     await until(lambda: _in_order(scene), "the store is in order again")
     last = [await scene.submit("note"), await scene.submit("note", delay=0.1), await scene.submit("flaky", 1)]
     assert await scene.final(last) == {SUCCEEDED: 3}
@@ -53,7 +53,7 @@ async def _settled(
         if record.type.startswith("\ufffd") and not record.status.final:  # a type that no worker knows
             assert "does not know task type" in str(record.reason)
             await victim.cancel()
-        await victim.wait(15)  # not stuck, whatever became of it
+        await victim.wait(PATIENCE)  # not stuck, whatever became of it
         scene.forget(victim)
     await until(lambda: _in_order(scene), "the store is in order again")
 
@@ -158,7 +158,7 @@ async def test_an_index(scene: Scene, name: str) -> None:
     """It is filled again from the records. What only it knew, as which queues were paused, is gone."""
     await scene.worker(crash_budget=9)
     dead = await scene.app.task_types["say"].submit("fail", "gone")
-    await dead.wait(10)
+    await dead.wait(PATIENCE)
     running = [await scene.submit("nap", 1.5) for _ in range(5)]
     scheduled = [await scene.submit("note", delay=1.0) for _ in range(5)]
     await scene.started(*running)
@@ -194,7 +194,7 @@ async def test_the_guard_of_the_upkeep_without_an_end(scene: Scene) -> None:
         client.set(f"{scene.prefix}:duty:upkeep", "somebody")
     await scene.worker()
     task = await scene.submit("note", delay=0.2)
-    assert await task.wait(10) is SUCCEEDED
+    assert await task.wait(PATIENCE) is SUCCEEDED
 
 
 @pytest.mark.parametrize("what", ["lane", "group", "lanes", "entries"])

@@ -25,7 +25,7 @@ async def test_they_start_and_come_back_without_missing_a_lease(scene: Scene) ->
     try:
         await scene.roll(WORKERS)
         tasks = [await scene.submit("nap", 12.0) for _ in range(100)]
-        await until(lambda: _stand(scene, "running", 100), "all run", 30)
+        await until(lambda: _stand(scene, "running", 100), "all run")
         scene.server.write_out()
         scene.server.kill()
         await asyncio.sleep(1.5)

@@ -12,7 +12,7 @@ from jobbers import FolderBlobStore
 from jobbers.client import new_id
 from jobbers.core.task import Placement, TaskSpec
 from jobbers.errors import InvalidArgument, PayloadTooLarge
-from tests.scenarios.harness import FAILED, SUCCEEDED, Scene, until
+from tests.scenarios.harness import FAILED, PATIENCE, SUCCEEDED, Scene, until
 
 HALF_A_CHARACTER = "file \udce9.txt"
 """What a file name that is not UTF-8 looks like in Python."""
@@ -43,7 +43,7 @@ async def test_results_are_offloaded_refused_or_stored(scene: Scene) -> None:
     worker = await scene.worker()
     for size in (256, 49_920, 51_200, 199_680):
         task = await scene.submit("big", size)
-        assert len(await task.result(10)) == size
+        assert len(await task.result(PATIENCE)) == size
     too_large = await scene.submit("big", 256_000)
     too_deep = await scene.submit("nested", 100)
     no_way = await scene.submit("unencodable")
@@ -59,7 +59,7 @@ async def test_results_are_offloaded_refused_or_stored(scene: Scene) -> None:
 async def test_an_offload_may_take_longer_than_the_lease(scene: Scene) -> None:
     worker = await scene.worker(env={"SCENE_SLOW_BLOBS": "3"})
     task = await scene.submit("big", 4096)
-    assert len(await task.result(10)) == 4096
+    assert len(await task.result(PATIENCE)) == 4096
     assert scene.effects.count("start") == 1
     assert worker.code is None
 
@@ -70,10 +70,10 @@ async def test_an_offload_that_fails_is_a_failure_with_a_reason(scene: Scene) ->
     blocked.write_text("")
     worker = await scene.worker(blob_dir=str(blocked))
     task = await scene.submit("big", 4096)
-    assert await task.wait(10) is FAILED
+    assert await task.wait(PATIENCE) is FAILED
     assert "could not be offloaded" in str((await task.record()).reason)
     last = await scene.submit("note")
-    assert await last.wait(10) is SUCCEEDED
+    assert await last.wait(PATIENCE) is SUCCEEDED
     assert worker.code is None
 
 
@@ -99,7 +99,7 @@ async def test_whatever_a_task_says_can_be_written(scene: Scene) -> None:
 async def test_an_error_that_cannot_be_shown(scene: Scene) -> None:
     worker = await scene.worker()
     task = await scene.submit("mute_error")
-    assert await task.wait(10) is FAILED
+    assert await task.wait(PATIENCE) is FAILED
     (error,) = (await task.record()).errors
     assert "its __str__ raised RuntimeError" in error.message
     assert worker.code is None
@@ -129,7 +129,7 @@ async def test_arguments_that_cannot_be_read_make_dead_letters(scene: Scene) -> 
     scene.note(*tasks.values())
     neighbours = await scene.map("note", range(5))
     assert await scene.final(neighbours) == {SUCCEEDED: 5}
-    assert Counter([await task.wait(10) for task in tasks.values()]) == {FAILED: len(UNREADABLE)}
+    assert Counter([await task.wait(PATIENCE) for task in tasks.values()]) == {FAILED: len(UNREADABLE)}
     with scene.server.client() as client:
         for name, task in tasks.items():
             assert "its arguments cannot be read" in str((await task.record()).reason), name
@@ -143,9 +143,9 @@ async def test_results_that_lie_elsewhere_come_back(scene: Scene) -> None:
     await scene.worker()
     size = 10 * 1024 * 1024
     task = await scene.submit("big", size)
-    assert len(await task.result(10)) == size
+    assert len(await task.result(PATIENCE)) == size
     async with scene.app_by(scene.server.url) as other:
-        assert len(await other.handle(task.id).result(10)) == size
+        assert len(await other.handle(task.id).result(PATIENCE)) == size
     with scene.server.client() as client:
         name = client.hget(f"{scene.prefix}:task:{task.id}", "blob")
         assert client.memory_usage(f"{scene.prefix}:task:{task.id}") < 2_000

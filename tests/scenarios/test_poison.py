@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.scenarios.harness import FAILED, SUCCEEDED, Scene
+from tests.scenarios.harness import FAILED, PATIENCE, SUCCEEDED, Scene
 
 
 @pytest.mark.scene(crash_budget=2)
@@ -16,7 +16,7 @@ async def test_poison_becomes_a_dead_letter_after_its_budget(scene: Scene) -> No
     poison = await scene.submit("poison")
     after = await scene.map("note", range(30))
     assert await scene.final([*before, *after]) == {SUCCEEDED: 60}
-    assert await poison.wait(20) is FAILED
+    assert await poison.wait(PATIENCE) is FAILED
     record = await poison.record()
     assert record.reason is not None
     assert record.reason.startswith("poison: ")
@@ -32,7 +32,7 @@ async def test_poison_in_a_batch_takes_no_others_along_in_the_end(scene: Scene) 
     poison = await scene.submit("weigh", -1)
     after = await scene.map("weigh", range(15))
     assert await scene.final([*before, *after], 40) == {SUCCEEDED: 30}
-    assert await poison.wait(20) is FAILED
+    assert await poison.wait(PATIENCE) is FAILED
     record = await poison.record()
     assert record.reason is not None
     assert record.reason.startswith("poison: ")
@@ -46,10 +46,10 @@ async def test_a_task_that_calls_exit_ends_only_itself(scene: Scene, kind: str) 
     await scene.started(neighbour)
     queue = "heavy" if kind == "leave_process" else "default"
     task = await scene.submit(kind, queue=queue)
-    assert await task.wait(10) is FAILED
+    assert await task.wait(PATIENCE) is FAILED
     (error,) = (await task.record()).errors
     assert error.type == "SystemExit"
-    assert await neighbour.wait(10) is SUCCEEDED
+    assert await neighbour.wait(PATIENCE) is SUCCEEDED
     await asyncio.sleep(0.2)
     assert worker.code is None
     assert scene.effects.count("start", task) == 1

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
-from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, lives, until
+from tests.scenarios.harness import CANCELLED, FAILED, PATIENCE, SUCCEEDED, Scene, lives, until
 
 
 async def test_a_timeout_kills_the_process(scene: Scene) -> None:
     worker = await scene.worker()
-    task = await scene.submit("busy_timed", 30.0)
-    assert await task.wait(10) is FAILED
+    task = await scene.submit("busy_timed", 120.0)
+    assert await task.wait(PATIENCE) is FAILED
     (error,) = (await task.record()).errors
     assert error.type == "TimedOut"
     (started,) = scene.effects.all("start")
     assert started.pid != worker.pid
-    assert await until(lambda: not lives(started.pid), "the process is gone", 3) < 1.0
+    await until(lambda: not lives(started.pid), "the process is gone")
     last = await scene.submit("busy", 0.1)
-    assert await last.wait(10) is SUCCEEDED
+    assert await last.wait(PATIENCE) is SUCCEEDED
 
 
 async def test_a_cancellation_kills_the_process(scene: Scene) -> None:
     await scene.worker()
-    task = await scene.submit("busy", 30.0)
+    task = await scene.submit("busy", 120.0)
     await scene.started(task)
     (started,) = scene.effects.all("start")
     await task.cancel()
-    assert await until(lambda: not lives(started.pid), "the process is gone", 5) < 2.0
+    await until(lambda: not lives(started.pid), "the process is gone")
     assert await task.status() is CANCELLED
     last = await scene.submit("busy", 0.1)
-    assert await last.wait(10) is SUCCEEDED
+    assert await last.wait(PATIENCE) is SUCCEEDED
 
 
 async def test_the_pool_survives_the_crash_of_a_process(scene: Scene) -> None:
@@ -69,7 +68,7 @@ async def test_signals_to_the_whole_group_do_not_end_them(scene: Scene) -> None:
     await scene.started(task)
     os.killpg(worker.pid, 15)
     assert await worker.ended() == 0
-    assert await task.result(1) != str(worker.pid)
+    assert await task.result(PATIENCE) != str(worker.pid)
     assert scene.effects.count("start") == 1
 
 
@@ -79,9 +78,9 @@ async def test_they_end_with_a_worker_that_is_killed(scene: Scene) -> None:
     task = await scene.submit("busy", 4.0)
     await scene.started(task)
     (started,) = scene.effects.all("start")
-    killed = worker.kill()
-    await until(lambda: not lives(started.pid), "the process is gone", 3)
-    assert time.monotonic() - killed < 1.0
+    worker.kill()
+    await until(lambda: not lives(started.pid), "the process is gone")
+    assert not scene.effects.count("end"), "it went on to its end"
     await scene.worker()
-    assert await task.wait(15) is SUCCEEDED
+    assert await task.wait(PATIENCE) is SUCCEEDED
     assert scene.effects.count("end") == 1

@@ -9,7 +9,7 @@ import pytest
 
 from jobbers import Jobbers, Retry, Status, TaskHandle
 from jobbers.errors import QueueDraining, QueueFull
-from tests.scenarios.harness import CANCELLED, FAILED, SUCCEEDED, Scene, until
+from tests.scenarios.harness import CANCELLED, FAILED, PATIENCE, SUCCEEDED, Scene, until
 
 
 async def keep_submitting(
@@ -46,7 +46,7 @@ async def test_a_queue_is_drained_under_load(scene: Scene) -> None:
     results = await asyncio.gather(*submitters)
     assert all(refusals for _, refusals in results)
     tasks = [task for taken, _ in results for task in taken]
-    assert await scene.final([*tasks, *retried, late], 30) == {SUCCEEDED: len(tasks) + 6}
+    assert await scene.final([*tasks, *retried, late]) == {SUCCEEDED: len(tasks) + 6}
     (queue,) = [queue for queue in await inspector.queues() if queue.name == "mail"]
     assert (queue.depth, queue.draining) == (0, True)
     assert scene.effects.count("start") == len(tasks) + 5 * 3 + 1
@@ -78,7 +78,7 @@ async def test_a_call_over_several_queues_is_refused_whole(scene: Scene) -> None
 async def test_a_queue_is_purged_under_load(scene: Scene) -> None:
     await scene.worker("--queues", "mail", "--concurrency", "4")
     inspector = await scene.inspector()
-    slow = await scene.map("nap", [1.5] * 4, queue="mail")
+    slow = await scene.map("nap", [4.0] * 4, queue="mail")
     await scene.started(*slow)
     ready = await scene.map("nap", [0.01] * 3000, queue="mail")
     due = await scene.map("note", range(300), queue="mail", delay=3600)
@@ -113,7 +113,7 @@ async def test_a_queue_is_never_longer_than_it_may_be(scene: Scene) -> None:
     assert longest <= 50
     assert sum(refusals for _, refusals in results)
     tasks = [task for taken, _ in results for task in taken]
-    assert await scene.final(tasks, 30) == {SUCCEEDED: len(tasks)}
+    assert await scene.final(tasks) == {SUCCEEDED: len(tasks)}
 
 
 async def test_the_oldest_make_room(scene: Scene) -> None:
@@ -196,4 +196,4 @@ async def test_runs_go_on_in_a_drained_queue(scene: Scene) -> None:
         await (await app.inspector()).drain("mail")
         run = await dag.submit()
         await scene.worker("--queues", "mail")
-        assert await run.wait(15) is Status.SUCCEEDED
+        assert await run.wait(PATIENCE) is Status.SUCCEEDED

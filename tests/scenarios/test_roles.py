@@ -8,10 +8,10 @@ import time
 import pytest
 
 from jobbers.errors import Conflict
-from tests.scenarios.harness import SUCCEEDED, Scene, WorkerProcess, until
+from tests.scenarios.harness import STALL, SUCCEEDED, Scene, WorkerProcess, until
 
-FOLLOWS = 1.0 + 2.0
-"""A second is promised; the rest is for machines that are slow to start anything."""
+FOLLOWS = 1.0 + STALL
+"""A second is promised."""
 
 
 async def serves(scene: Scene, queues: str) -> None:
@@ -40,7 +40,7 @@ async def test_an_idle_worker_follows_its_role(scene: Scene) -> None:
 
     letters = await scene.map("note", range(4), queue="letters")
     await roles.set("post", ["letters"], force=True)
-    waited = await until(lambda: scene.effects.count("start") >= 8, "the new queue is served", 10)
+    waited = await until(lambda: scene.effects.count("start") >= 8, "the new queue is served")
     assert waited < FOLLOWS
     assert await scene.final(letters) == {SUCCEEDED: 4}
     await serves(scene, "letters")
@@ -60,14 +60,14 @@ async def test_others_are_woken_for_what_an_idle_worker_gave_up(scene: Scene) ->
     follower = await scene.worker("--role", "post")
     await scene.worker("--queues", "mail")
     for _ in range(3):  # both wait for mail now, and the one of the role has waited for longer
-        assert await scene.final([await scene.submit("note", queue="mail")], 5) == {SUCCEEDED: 1}
+        assert await scene.final([await scene.submit("note", queue="mail")]) == {SUCCEEDED: 1}
     await asyncio.sleep(0.5)
     await roles.set("post", ["letters"])
     await until(lambda: "role post has changed" in follower.said(), "it follows")
     await at_rest(follower)
     for number in range(10):
         task = await scene.submit("note", number, queue="mail")
-        assert await scene.final([task], 8) == {SUCCEEDED: 1}
+        assert await scene.final([task]) == {SUCCEEDED: 1}
         await asyncio.sleep(0.03)
 
 

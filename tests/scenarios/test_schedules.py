@@ -23,7 +23,7 @@ async def settle(scene: Scene, name: str) -> list[str]:
     stored = await inspector.store.schedules.get(name)
     assert stored.last_slot is not None
     schedule = stored.schedule
-    await until(scene.quiet, "all has ended", 30)
+    await until(scene.quiet, "all has ended")
     ran = {effect.task for effect in scene.effects.all("start")}
     ids = [schedule.id_of(stored.last_slot - number * EVERY_MS) for number in range(stored.started)][::-1]
     assert ran == set(ids), "a slot was left out, or something else was started"
@@ -44,7 +44,7 @@ async def test_every_slot_fires_once_whoever_is_killed(scene: Scene) -> None:
     workers = [await scene.worker(), await scene.worker()]
     for _ in range(4):
         before = await starts(scene, "often")
-        await until(lambda before=before: _more(scene, before + 3), "it goes on", 20)
+        await until(lambda before=before: _more(scene, before + 3), "it goes on")
         workers.pop(0).kill()
         workers.append(await scene.worker())
     ids = await settle(scene, "often")
@@ -71,6 +71,6 @@ async def test_two_workers_that_both_believe_to_be_the_one(scene: Scene) -> None
     for worker in workers * 2:
         worker.stop()
         before = await starts(scene, "often")
-        await until(lambda before=before: _more(scene, before + 3), "the other one goes on", 20)
+        await until(lambda before=before: _more(scene, before + 3), "the other one goes on")
         worker.cont()
     await settle(scene, "often")

@@ -51,12 +51,12 @@ async def test_a_signal_ends_all_of_them_gracefully(scene: Scene) -> None:
 
 async def test_a_second_signal_ends_all_of_them_at_once(scene: Scene) -> None:
     supervisor, _ = await _started(scene, "--concurrency", "5")
-    tasks = await scene.map("nap", [30.0] * 10)
+    tasks = await scene.map("nap", [120.0] * 10)
     await scene.started(*tasks)
     supervisor.terminate()
-    await asyncio.sleep(0.3)
+    await until(lambda: supervisor.said().count("waiting up to") == 2, "both have heard")
     supervisor.terminate()
-    assert await supervisor.ended(3) == 0
+    assert await supervisor.ended() == 0
     assert {str(await task.status()) for task in tasks} == {"queued"}
     for task in tasks:
         await task.cancel()

@@ -8,12 +8,12 @@ import sys
 import time
 
 from jobbers.worker.identity import identify
-from tests.scenarios.harness import SUCCEEDED, Scene, born, until
+from tests.scenarios.harness import PATIENCE, SUCCEEDED, Scene, born, until
 
 
 async def test_a_second_worker_of_one_name_gets_a_suffix_and_leaves_the_first_alone(scene: Scene) -> None:
     first = await scene.worker("--name", "twin")
-    task = await scene.submit("nap", 2.0)
+    task = await scene.submit("nap", 4.0)
     await scene.started(task)
     await scene.roll(1)
     second = await scene.worker("--name", "twin")
@@ -21,7 +21,7 @@ async def test_a_second_worker_of_one_name_gets_a_suffix_and_leaves_the_first_al
     roll = await scene.roll(2)
     assert {info.facts["name"] for info in roll} == {"twin", "twin-2"}
     assert len({info.id for info in roll}) == 2
-    assert await task.result(10) == f"{task.id} 1 {first.pid}"
+    assert await task.result(PATIENCE) == f"{task.id} 1 {first.pid}"
 
 
 async def test_when_one_of_two_namesakes_dies_only_its_own_tasks_run_again(scene: Scene) -> None:
@@ -47,10 +47,8 @@ async def test_a_process_id_that_was_given_out_again_is_not_the_old_worker(scene
     (claimed,) = await store.tasks.claim(0, "old-1/nonce", await store.inspect.lanes(), 1, 60_000, 60_000)
     assert claimed.id == task.id
     await store.control.announce("old-1", {**facts, "born": "1"}, 60_000)
-    begun = time.monotonic()
     await scene.worker()
-    assert await task.wait(10) is SUCCEEDED
-    assert time.monotonic() - begun < 5.0  # and not the minute of its lease
+    assert await task.wait(PATIENCE) is SUCCEEDED  # and not the minute of its lease
 
 
 async def test_a_worker_that_lives_is_never_taken_for_dead(scene: Scene) -> None:
@@ -59,13 +57,13 @@ async def test_a_worker_that_lives_is_never_taken_for_dead(scene: Scene) -> None
     other = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
     try:
         task = await scene.submit("note")
+        begun = time.monotonic()
         await store.tasks.claim(0, "alive-1/nonce", await store.inspect.lanes(), 1, 4_000, 60_000)
         facts = {**identify("alive").facts(), "pid": str(other.pid), "born": born(other.pid)}
         await store.control.announce("alive-1", facts, 60_000)
-        begun = time.monotonic()
         await scene.worker()
-        assert await task.wait(10) is SUCCEEDED
-        assert time.monotonic() - begun > 3.0
+        assert await task.wait(PATIENCE) is SUCCEEDED
+        assert time.monotonic() - begun > 3.9
     finally:
         other.kill()
         await other.wait()
