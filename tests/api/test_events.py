@@ -31,7 +31,7 @@ from tests.api.test_server import serving, serving_task
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 20
+PATIENCE = 40
 
 
 @dataclass
@@ -370,7 +370,7 @@ async def test_whom_the_store_cannot_tell_of_is_not_taken_for_anyone(
 async def test_a_slow_listener_is_told_of_the_end_behind_what_is_being_sent_or_not_at_all(
     app: Jobbers, monkeypatch: pytest.MonkeyPatch, recovers: bool
 ) -> None:
-    monkeypatch.setattr(streams, "LEAVE", 0.3)
+    monkeypatch.setattr(streams, "LEAVE", 10.0 if recovers else 0.3)
     hub, stop, room = hubs.hub_of(app), asyncio.Event(), asyncio.Event()
     topics = read_topics(["stats"])
     stream = streams.EventStream(
@@ -394,6 +394,44 @@ async def test_a_slow_listener_is_told_of_the_end_behind_what_is_being_sent_or_n
     if recovers:
         assert b"event: stats" in gzip.decompress(b"".join(sent))
     assert len(sent) == (4 if recovers else 2)
+
+
+class Slow:
+    """Reads that take the times that were given, in seconds, and then none."""
+
+    every = 0.05
+
+    def __init__(self, *times: float) -> None:
+        self.times = list(times)
+        self.began: list[float] = []
+
+    async def read(self, topics: Any) -> tuple[()]:
+        self.began.append(time.monotonic())
+        if self.times:
+            await asyncio.sleep(self.times.pop(0))
+        return ()
+
+    def now(self, topic: Topic) -> None:
+        return None
+
+
+async def reads(reader: Slow, number: int) -> None:
+    """Let it be read so often."""
+    following = asyncio.create_task(hubs.Watch(reader).follow())
+    async with asyncio.timeout(PATIENCE):
+        while len(reader.began) < number:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.02)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_one_slow_read_delays_nothing_and_two_do() -> None:
+    stalled = Slow(1.5)
+    await reads(stalled, 3)
+    assert stalled.began[1] - stalled.began[0] < 1.5 + 8, "not ten times as long as the machine stood still"
+    costly = Slow(0.1, 0.1)
+    await reads(costly, 3)
+    assert costly.began[2] - costly.began[1] >= 0.1 * hubs.SHARE
 
 
 async def test_a_full_service_refuses(app: Jobbers, monkeypatch: pytest.MonkeyPatch) -> None:
