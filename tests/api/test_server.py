@@ -98,7 +98,7 @@ async def test_a_caller_that_hangs_up_is_not_waited_for(app: Jobbers) -> None:
 async def watching(app: Jobbers, watchers: int) -> None:
     """Wait until so many wait for tasks."""
     watcher = (await app.client())._watcher
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(watcher._moved) != watchers:  # noqa: ASYNC110 - it has no signal of its own
             await asyncio.sleep(0.01)
 

@@ -46,4 +46,4 @@ async def test_a_running_task_can_be_cancelled(app: Jobbers, worker: StartWorker
                 assert await handle.cancel()
         await ended.wait()
     with pytest.raises(TaskCancelled):
-        await handle.result(1)
+        await handle.result(20)

@@ -58,6 +58,10 @@ async def test_a_place_is_never_used_twice(app: Jobbers, worker: StartWorker) ->
     assert most == 2
 
 
+async def done(run: Any) -> int:
+    return [str(node.status) for node in await run.nodes()].count("succeeded")
+
+
 async def test_short_tasks_follow_by_themselves_and_a_paused_queue_is_respected(
     app: Jobbers, worker: StartWorker
 ) -> None:
@@ -73,7 +77,10 @@ async def test_short_tasks_follow_by_themselves_and_a_paused_queue_is_respected(
     async with worker(app):
         run = await line(app, step, None).submit()
         await asyncio.wait_for(gate.wait(), 20)
+        async with asyncio.timeout(20):
+            while await done(run) < 4:  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)
-        assert [str(node.status) for node in await run.nodes()].count("succeeded") == 4
+        assert await done(run) == 4
         await (await app.inspector()).resume("default")
         assert await run.result(20) == 6

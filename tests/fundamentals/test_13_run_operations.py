@@ -45,8 +45,16 @@ async def until(holds: Callable[[], Any]) -> None:
 async def test_a_paused_run_goes_on_when_it_is_told(
     app: Jobbers, worker: StartWorker, step: Any, calls: Counter[str]
 ) -> None:
+    go_on = asyncio.Event()
+
+    @app.task
+    async def wait(name: str) -> str:
+        calls[name] += 1
+        await go_on.wait()
+        return name
+
     dag = app.dag("pausing")
-    first = dag.node(step, "a", seconds=0.3)
+    first = dag.node(wait, "a")
     dag.node(step, "c", dag.node(step, "b", first))
     dag.map(step, ["x", "y"]).after(first)
     run = await dag.submit()
@@ -56,7 +64,9 @@ async def test_a_paused_run_goes_on_when_it_is_told(
         assert (active.status, active.worker is not None) == (Status.RUNNING, True)
         assert active.since is not None
         await run.pause()
-        await asyncio.sleep(0.6)
+        go_on.set()
+        assert await app.handle(active.id).wait(20) is Status.SUCCEEDED
+        await asyncio.sleep(0.3)
         assert calls == {"a": 1}
         await run.resume()
         assert await run.wait(20) is Status.SUCCEEDED

@@ -66,6 +66,11 @@ async def test_a_schedule_may_start_a_graph(app: Jobbers, worker: StartWorker) -
         app.schedule("foreign", Jobbers().dag("elsewhere").call(), every=1)
 
 
+async def nothing_is_left(app: Jobbers) -> bool:
+    counts = await (await app.inspector()).counts()
+    return not (counts["queued"] or counts["running"])
+
+
 async def test_pause_resume_run_now_and_delete(app: Jobbers, worker: StartWorker) -> None:
     seen: list[int] = []
 
@@ -81,7 +86,7 @@ async def test_pause_resume_run_now_and_delete(app: Jobbers, worker: StartWorker
         await until(lambda: seen, "it has started")
         await app.schedules.pause("often")
         assert (await app.schedules.get("often")).next is None
-        await asyncio.sleep(0.3)
+        await until(lambda: nothing_is_left(app), "what was started has ended")
         seen.clear()
         await asyncio.sleep(0.3)
         assert seen == []

@@ -24,12 +24,12 @@ class Peak:
         self.most: Counter[Any] = Counter()
         self.full = asyncio.Event()
 
-    async def stay(self, key: Any = None, seconds: float = 0.02) -> None:
+    async def stay(self, key: Any = None, until: asyncio.Event | None = None) -> None:
         self.inside[key] += 1
         self.most[key] = max(self.most[key], self.inside[key])
         if self.inside.total() == 4:
             self.full.set()
-        await asyncio.sleep(seconds)
+        await (asyncio.sleep(0.02) if until is None else until.wait())
         self.inside[key] -= 1
 
 
@@ -238,11 +238,13 @@ async def test_tasks_of_graphs_and_maps_have_limits_too(
 
 
 async def test_limits_are_changed_while_workers_run(app: Jobbers, worker: StartWorker, peak: Peak) -> None:
+    go_on = asyncio.Event()
+
     @app.task(limits=[Limit(1, key="user")])
     async def work(user: str) -> None:
-        await peak.stay(user, 0.3)
+        await peak.stay(user, go_on)
 
-    async with worker(app, concurrency=20):
+    async with worker(app, concurrency=20), asyncio.timeout(40):
         await app.limits.set("work:user", 2)
         handles = await work.map(["ann"] * 4 + ["bob"] * 2)
         await peak.full.wait()
@@ -252,6 +254,9 @@ async def test_limits_are_changed_while_workers_run(app: Jobbers, worker: StartW
         (use,) = await app.limits.uses("work:user")
         assert (use.key, use.used, use.waiting, len(use.held_by), len(use.first)) == ("ann", 2, 2, 2, 2)
         await app.limits.set("work:user", 4)
+        while peak.most["ann"] < 4:  # noqa: ASYNC110 - whoever is inside tells nobody
+            await asyncio.sleep(0.02)
+        go_on.set()
         for handle in handles:
             await handle.result(20)
         assert peak.most["ann"] == 4

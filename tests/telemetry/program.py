@@ -139,7 +139,7 @@ async def everything() -> dict[str, Any]:
     for handle in [*handles.values(), *several]:
         if handle not in (handles["run"], handles["mapped"]):
             await handle.wait(30)
-    child = await handles["parent"].result(5)
+    child = await handles["parent"].result(30)
     return {
         **{name: handle.id for name, handle in handles.items()},
         "child": child,

@@ -356,7 +356,7 @@ async def main():
     handle = await work.submit()
     await Worker(app, burst=True).run()
     more = {name for name in sys.modules if name.startswith("opentelemetry")} - there
-    print(await handle.result(5), app.telemetry, app.events.tell, sorted(more))
+    print(await handle.result(30), app.telemetry, app.events.tell, sorted(more))
     print("jobbers.telemetry.pipeline" in sys.modules, "opentelemetry.exporter" in sys.modules)
 
 asyncio.run(main())

@@ -24,7 +24,7 @@ async def test_heartbeats_arrive(temporary_folder: Path) -> None:
     beats = BeatSocket(lambda *beat: heard.set_result(beat))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(msgpack.packb(["id", "parsing", 0.5]), str(beats.path))
-    assert await asyncio.wait_for(heard, 5) == ("id", "parsing", 0.5)
+    assert await asyncio.wait_for(heard, 20) == ("id", "parsing", 0.5)
     beats.close()
     assert not beats.path.parent.exists()
 

@@ -86,4 +86,4 @@ async def test_closing_ends_the_wait() -> None:
     await asyncio.sleep(0.001)
     await group.close()
     with pytest.raises(Disconnected):
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 20)
