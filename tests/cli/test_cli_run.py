@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         if running.process.poll() is None:
             running.process.send_signal(signal.SIGTERM)
             try:
-                running.process.wait(15)
+                running.process.wait(30)
             except subprocess.TimeoutExpired:
                 running.process.kill()
                 running.process.wait()

@@ -86,7 +86,7 @@ def spawn() -> Iterator[Spawn]:
 
     yield spawn
     for process in processes:
-        process.communicate(timeout=10)
+        process.communicate(timeout=40)
 
 
 def first_line(process: subprocess.Popen[str]) -> Any:
@@ -216,7 +216,7 @@ def test_starting_at_once_makes_one_server(tmp_path: Path, spawn: Spawn) -> None
 
     for process, server in zip(processes, servers, strict=True):
         if not server["owned"]:
-            process.communicate(timeout=10)  # a joiner's exit leaves the server alone
+            process.communicate(timeout=40)  # a joiner's exit leaves the server alone
     assert answers(servers[0]["url"])
 
 
@@ -227,7 +227,7 @@ def test_it_ends_with_an_owner_that_is_killed(tmp_path: Path, spawn: Spawn, star
     with client(server["url"]) as connection:
         connection.set("key", "kept")
     process.kill()
-    assert within(5, lambda: not answers(server["url"]))
+    assert within(20, lambda: not answers(server["url"]))
     assert "SIGTERM" in (tmp_path / "redis" / "server.log").read_text()  # and so it wrote and fsynced
 
     successor = started(tmp_path)
@@ -248,7 +248,7 @@ def test_it_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 def test_it_ends_with_the_interpreter(tmp_path: Path, spawn: Spawn) -> None:
     process = spawn(OWNER, tmp_path)
     server = first_line(process)
-    assert process.communicate(timeout=10) == ("", "")
+    assert process.communicate(timeout=40) == ("", "")
     assert process.returncode == 0
     assert not answers(server["url"])
 
@@ -257,12 +257,12 @@ def test_a_detached_one_stays_and_is_joined(tmp_path: Path, spawn: Spawn, starte
     process = spawn(OWNER, tmp_path, "detached")
     server = first_line(process)
     try:
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=40) == ("", "")
         assert not within(0.2, lambda: not answers(server["url"]))
         assert not started(tmp_path).owned
     finally:
         os.kill(server["pid"], signal.SIGTERM)
-    assert within(5, lambda: not answers(server["url"]))
+    assert within(20, lambda: not answers(server["url"]))
     assert started(tmp_path).owned
 
 
@@ -295,7 +295,7 @@ def test_it_is_waited_for_while_it_loads(tmp_path: Path, started: Start) -> None
     with client(first.url) as connection:
         connection.mset({f"key{number}": "x" * 50 for number in range(1000)})
         connection.bgrewriteaof()
-        assert within(5, lambda: connection.info("persistence")["aof_rewrite_in_progress"] == 0)
+        assert within(20, lambda: connection.info("persistence")["aof_rewrite_in_progress"] == 0)
     first.kill()
     slowly = ("--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024")
     begin = time.monotonic()
@@ -376,9 +376,9 @@ def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
 def test_a_server_that_stays_silent_is_quoted_and_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "READY_TIMEOUT", 0.5)
+    monkeypatch.setattr(embedded, "READY_TIMEOUT", 3.0)  # a shell has to start within it
     silent = script(tmp_path / "silent", 'echo "I am $$"', "exec sleep 60")
-    with pytest.raises(ServerUnavailable, match=r"did not answer within 0.5 s.*\n +I am \d+$") as caught:
+    with pytest.raises(ServerUnavailable, match=r"did not answer within 3 s.*\n +I am \d+$") as caught:
         start(tmp_path / ".jobbers", binary=silent)
     pid = int(str(caught.value).rsplit(maxsplit=1)[-1])
     with pytest.raises(ProcessLookupError):
@@ -397,7 +397,7 @@ def test_a_server_that_is_stuck_is_not_joined_for_ever(
             start(tmp_path)
         begin = time.monotonic()
         server.stop(timeout=0.1)  # SIGTERM does not reach it either
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 20
     finally:
         server.stop(timeout=0.1)
     assert not answers(server.url)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.page.stage import Stage
+from tests.page.stage import SECONDS, Stage
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -37,8 +37,9 @@ async def browser() -> AsyncIterator[Browser]:
     reason = missing()
     if reason is not None:
         pytest.skip(reason)
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=SECONDS)  # its own five seconds are over when a machine is slow
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]

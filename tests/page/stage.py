@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from jobbers import Breaker, Jobbers, Limit, Retry, current_task
+from jobbers.api.live.hub import hub_of
 from jobbers.api.server import serve
 from jobbers.testing import running_worker
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, ConsoleMessage, Page
 
-SECONDS = 15_000
+SECONDS = 30_000
 """How long a page may take to show something, in ms: machines are slow at times."""
 
 
@@ -87,9 +88,9 @@ class Stage:
         self._stack = AsyncExitStack()
         self._serving: asyncio.Task[None] | None = None
         self._expected: list[str] = []
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/admin/"
+        self.port = 0
+        self.url = ""
+        self.service: Jobbers
         self.page: Page
 
     async def __aenter__(self) -> Self:
@@ -110,11 +111,20 @@ class Stage:
 
     async def start_api(self) -> None:
         """Serve the API, on the same port each time."""
-        ready = asyncio.Event()
-        self._serving = asyncio.create_task(
-            serve(self._make_service(), port=self.port, ready=lambda _: ready.set())
-        )
-        await ready.wait()
+        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.service = self._make_service()
+        self._serving = asyncio.create_task(serve(self.service, port=self.port, ready=url.set_result))
+        await asyncio.wait([self._serving, url], return_when=asyncio.FIRST_COMPLETED)
+        if self._serving.done():
+            await self._serving
+        self.port = urlsplit(await url).port or 0
+        self.url = f"http://127.0.0.1:{self.port}/admin/"
+
+    async def told(self) -> None:
+        """Wait until the page that is open is told of what happens, by a stream."""
+        async with asyncio.timeout(SECONDS / 1000):
+            while not hub_of(self.service).listeners:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.05)
 
     async def stop_api(self) -> None:
         """End the API; a page that is open has to live without it."""

@@ -9,7 +9,7 @@ import pytest
 from jobbers.api.live import readers
 from jobbers.api.live.views import EVERY
 from jobbers.core.status import Status
-from tests.page.stage import Stage
+from tests.page.stage import SECONDS, Stage
 from tests.page.test_page import settled
 
 pytest.importorskip("playwright")
@@ -30,10 +30,20 @@ def watched(stage: Stage) -> list[str]:
     return asked
 
 
+async def at_rest(stage: Stage) -> list[str]:
+    """The requests from now on, once the page asks for nothing any more because it is told of everything."""
+    await stage.told()
+    asked = ["something"]
+    async with asyncio.timeout(SECONDS / 1000):
+        while asked:
+            asked = watched(stage)
+            await stage.page.wait_for_timeout(2500)
+    return asked
+
+
 async def test_news_come_without_asking(stage: Stage) -> None:
     page = stage.page
-    await page.wait_for_timeout(2500)  # until the stream is there
-    asked = watched(stage)
+    asked = await at_rest(stage)
     await settled(stage, await stage.submit("hold", text="seen"), Status.RUNNING)
     await expect(page.locator(".number", has_text="Running").locator(".number-value")).to_have_text("1")
     await expect(page.locator("tr", has_text="slow")).to_be_visible()
@@ -68,8 +78,7 @@ async def test_lists_are_live_whatever_they_are_filtered_by(
         await page.wait_for_timeout(500)
     await stage.go(f"#/tasks?status=running&{since}", "Tasks")
     await page.locator(".empty").first.wait_for()
-    await page.wait_for_timeout(2500)
-    asked = watched(stage)
+    asked = await at_rest(stage)
     await settled(stage, await stage.submit("hold", text="seen"), Status.RUNNING)
     await expect(rows).to_have_count(1)
     assert asked == []
@@ -115,13 +124,13 @@ async def test_the_stream_pauses_in_a_hidden_tab(stage: Stage) -> None:
     page = stage.page
     ended: list[str] = []
     page.on("requestfailed", lambda request: ended.append(request.url))
-    await page.wait_for_timeout(1500)
-    asked = watched(stage)
+    asked = await at_rest(stage)
     await page.evaluate(HIDE, True)
     await page.wait_for_timeout(3000)
     assert [url for url in ended if "/events?" in url]
     assert asked == []
-    await page.evaluate(HIDE, False)
+    async with page.expect_request(lambda request: "/events?" in request.url):
+        await page.evaluate(HIDE, False)
     await page.wait_for_timeout(1500)
     assert asked.count("events") == 1
 
@@ -129,7 +138,7 @@ async def test_the_stream_pauses_in_a_hidden_tab(stage: Stage) -> None:
 async def test_it_comes_back_when_the_api_has_been_started_again(stage: Stage) -> None:
     page = stage.page
     stage.expect_complaints("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY", "ERR_NETWORK")
-    await page.wait_for_timeout(1500)
+    await stage.told()
     await stage.stop_api()
     await page.get_by_role("alert").get_by_text("The API does not answer").wait_for()
     asked = watched(stage)

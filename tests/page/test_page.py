@@ -188,9 +188,8 @@ async def test_nothing_is_asked_for_by_a_hidden_tab(stage: Stage) -> None:
     asked.clear()
     await page.wait_for_timeout(4500)
     assert asked == []
-    await page.evaluate(hide, False)
-    await page.wait_for_timeout(2500)
-    assert asked
+    async with page.expect_request("**/api/v1/**"):
+        await page.evaluate(hide, False)
 
 
 async def test_it_is_used_with_the_keyboard(stage: Stage) -> None:

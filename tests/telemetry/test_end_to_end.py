@@ -330,7 +330,7 @@ async def test_a_receiver_that_refuses_is_told_of_once_and_left_alone_for_longer
         receiver.refuses = 401
         worker = await rig.worker()
         rig.submit_everything()
-        await until(lambda: receiver.asked >= 3, "it was tried again", 15)
+        await until(lambda: receiver.asked >= 3, "it was tried again")
         await asyncio.sleep(3)
         assert receiver.asked <= 14, (
             "in some seconds, by two processes that have something to send twice a second or more"
@@ -339,7 +339,7 @@ async def test_a_receiver_that_refuses_is_told_of_once_and_left_alone_for_longer
         assert "401" in worker.said()
         assert "opentelemetry" not in worker.said()
         receiver.refuses = None
-        await until(lambda: "telemetry is sent again" in worker.said(), "it goes on", 25)
+        await until(lambda: "telemetry is sent again" in worker.said(), "it goes on")
         worker.terminate()
         assert await worker.ended(25) == 0
 

@@ -294,7 +294,7 @@ async def test_limits_statuses_and_schedules_are_measured(app: Jobbers, worker: 
         return bool(heard.of(LimitMeasured)) and bool(heard.of(ScheduleFired))
 
     async with worker(app, concurrency=5):
-        await until(seen, "both are told of", 25)
+        await until(seen, "both are told of")
         go_on.set()
     assert heard.of(LimitMeasured)[0] == ("one", 1, 2)
     assert {event.status for event in heard.of(TasksCounted)} == {"scheduled", "running", "dead"}

@@ -24,14 +24,14 @@ async def test_a_running_worker_follows_and_says_which_pattern_fits_nothing() ->
         receiver.wait(lambda it: it.named("process default", jobbers__task__type="each"), "as the code says")
         assert not receiver.named("process default", jobbers__task__type="silent")
         rig.run("-m", "jobbers", "telemetry", "set", "silent=always", "eac*=off", "gone*=off")
-        await until(lambda: "'gone*'" in worker.said(), "the worker says what fits nothing", 15)
+        await until(lambda: "'gone*'" in worker.said(), "the worker says what fits nothing")
         rig.run("-c", SUBMIT)
         receiver.wait(lambda it: it.named("process default", jobbers__task__type="silent"), "as was set live")
         (sent,) = receiver.named("send default", jobbers__task__type="silent")
         (process,) = receiver.named("process default", jobbers__task__type="silent")
         assert (process.trace_id, process.parent_id) == (sent.trace_id, sent.span_id)
         rig.run("-m", "jobbers", "telemetry", "reset")
-        await until(lambda: "set live: nothing" in worker.said(), "the worker follows", 15)
+        await until(lambda: "set live: nothing" in worker.said(), "the worker follows")
         rig.run("-c", SUBMIT)
         receiver.wait(
             lambda it: len(it.named("process default", jobbers__task__type="each")) == 2,

@@ -62,7 +62,7 @@ async def test_a_receiver_that_takes_no_logs_is_told_of_once_and_costs_traces_no
         for _ in range(2):
             rig.run("-c", SUBMIT)
         receiver.wait(lambda it: len(it.named("process default")) == 2, "spans are sent")
-        await until(lambda: "the log cannot be sent" in worker.said(), "one warning", 15)
+        await until(lambda: "the log cannot be sent" in worker.said(), "one warning")
         assert worker.said().count("cannot be sent") == 1
         assert "404" in worker.said()
         worker.terminate()
