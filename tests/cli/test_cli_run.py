@@ -173,6 +173,7 @@ def test_api_beyond_this_machine(process, shop: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)  # it starts some ten processes one after the other
 def test_dev_restarts_and_ends_everything(
     run: Start, process, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

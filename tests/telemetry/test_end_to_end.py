@@ -277,7 +277,7 @@ async def test_a_killed_workers_span_is_ended_by_who_takes_its_task_back() -> No
     submit = (
         "import asyncio; from tests.telemetry.program import mortal; print(asyncio.run(mortal.submit()).id)"
     )
-    with Receiver() as receiver, Rig(receiver.environment() | {"JOBBERS_LEASE": "1"}) as rig:
+    with Receiver() as receiver, Rig(receiver.environment()) as rig:
         first = await rig.worker()
         task = rig.run("-c", submit).strip()
         receiver.wait(lambda it: it.named("inner-mortal"), "it runs, and has sent a span of its own")
