@@ -138,7 +138,7 @@ class Receiver:
                 return point
         return None
 
-    def wait(self, holds: Callable[[Receiver], Any], what: str, seconds: float = 20.0) -> None:
+    def wait(self, holds: Callable[[Receiver], Any], what: str, seconds: float = 40.0) -> None:
         """Block until ``holds(receiver)``. Raises :class:`AssertionError` with ``what``."""
         end = time.monotonic() + seconds
         while not holds(self):

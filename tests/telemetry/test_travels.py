@@ -38,7 +38,10 @@ async def test_contexts_travel_by_http_in_place_and_from_a_schedule_and_no_secre
     assert request.attributes["http.response.status_code"] == 201
     point = receiver.latest("http.server.request.duration", http__route="/api/v1/tasks")
     assert point is not None
-    assert (point.count, point.exemplars) == (1, (request.span_id,))
+    assert point.count == 1
+    # An export has the exemplars since the one before it: where a process is slow to end, its newest has none.
+    same = [it for it in receiver.points if (it.metric, it.attributes) == (point.metric, point.attributes)]
+    assert {span_id for it in same for span_id in it.exemplars} == {request.span_id}
     assert point.attributes["http.response.status_code"] == 201
     assert "messaging.system" not in point.attributes
     before, after = sorted(
