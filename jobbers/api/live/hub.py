@@ -1,7 +1,7 @@
 """The hub: reads what is listened to, once for all who listen, and only while somebody does.
 
-A topic is read by one task, every so often: at the rate of its kind, and more rarely where reads take long, so that the
-hub does not spend more than a tenth of its time on one. What is as it was is not told again.
+A topic is read by one task, every so often: at the rate of its kind, and more rarely where a read takes long, so that the
+hub spends no more than a tenth of its time on one that is read within half a second. What is as it was is not told again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ AFTER_ERROR = 2.0
 SOON = 0.25
 """Whoever begins to listen is told what is read after that, and not before this many seconds after the last read."""
 SHARE = 10
-"""Reads that take so many seconds are followed by SHARE times as many without one. The quicker of two counts: one alone may
-have been slow because the machine stood still, and those who look are not to wait ten times as long for that."""
+"""A read that took so many seconds is followed by SHARE times as many without one,"""
+LONGEST_REST = 5.0
+"""but by no more than these: on a machine that stood still, those who look would see nothing new for half a minute."""
 
 
 class Reader(Protocol):
@@ -80,7 +81,7 @@ class Watch:
 
     async def follow(self) -> None:
         """Read until cancelled."""
-        clock, took = asyncio.get_running_loop().time, 0.0
+        clock = asyncio.get_running_loop().time
         while True:
             begun = clock()
             pause = self.reader.every
@@ -94,8 +95,7 @@ class Watch:
                 pause = AFTER_ERROR
                 updates = ()
             self.tell(updates)
-            before, took = took, clock() - begun
-            rest = SHARE * min(before, took)
+            rest = min(SHARE * (clock() - begun), LONGEST_REST)
             await asyncio.sleep(max(SOON, rest))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause - max(SOON, rest)):
