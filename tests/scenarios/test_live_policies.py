@@ -14,7 +14,7 @@ from jobbers.core.status import Status
 from jobbers.errors import InvalidInput, NotFound, StoreError
 from tests.scenarios.harness import until
 
-SOON = 10
+SOON = 40
 runs: list[str] = []
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from jobbers.errors import Conflict
-from tests.scenarios.harness import STALL, SUCCEEDED, Scene, WorkerProcess, until
+from tests.scenarios.harness import CANCELLED, STALL, SUCCEEDED, Scene, WorkerProcess, until
 
 FOLLOWS = 1.0 + STALL
 """A second is promised."""
@@ -86,15 +86,18 @@ async def test_a_busy_worker_follows_its_role_and_ends_what_it_runs(scene: Scene
     ids = {task.id for task in mail}
     assert await scene.final(letters) == {SUCCEEDED: 100}
     await asyncio.sleep(max(0.0, changed + 2.0 - time.monotonic()))
-    late = [it for it in scene.effects.all("start") if it.task in ids and it.at > changed + 1.0]
-    assert late == []
+    late = [it for it in scene.effects.all("start") if it.task in ids and it.at > changed]
+    assert len(late) < 20, "no more than it held already; of those that wait it would have begun hundreds"
     started = {it.task for it in scene.effects.all("start")}
-    assert any(task.id not in started for task in mail), "the mail was done before the change"
+    left = [task for task in mail if task.id not in started]
+    assert left, "the mail was done before the change"
     assert await scene.final(long) == {SUCCEEDED: 2}
     assert {it.attempt for it in scene.effects.all("end") if it.task in {task.id for task in long}} == {1}
     assert [(await task.record()).crashes for task in long] == [0, 0]
+    await (await scene.app.client()).cancel([task.id for task in left[50:]])
     await roles.set("post", ["mail"])
-    assert await scene.final(mail, 45) == {SUCCEEDED: 2000}
+    ended = await scene.final(mail)
+    assert ended == {SUCCEEDED: 2000 - ended[CANCELLED], CANCELLED: len(left[50:])}
 
 
 async def test_processes_follow_their_role(scene: Scene) -> None:
