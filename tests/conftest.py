@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -32,7 +33,8 @@ from jobbers.worker import Worker
 
 TAG = re.compile(r"\{([^{}:]+)(?::(\d+))?\}")
 LASTING_THREADS = ("jobbers-embedded-server",)
-PATIENCE_WITH_THREADS = 2.0
+PATIENCE = 20.0
+"""How long threads and sockets may take to go, in seconds: on a machine that stands still they take some."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -116,9 +118,12 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     new_threads = set(threading.enumerate()) - threads
     for thread in new_threads:
         if thread.name not in LASTING_THREADS:
-            thread.join(PATIENCE_WITH_THREADS)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), f"{thread.name} still runs"
-    assert open_sockets() <= sockets, "a socket is still open"
+    end = time.monotonic() + PATIENCE
+    while not open_sockets() <= sockets:
+        assert time.monotonic() < end, "a socket is still open"
+        time.sleep(0.05)
 
 
 async def audited_and_erased(connector: Connector, *, everything: bool) -> list[str]:
