@@ -75,7 +75,7 @@ async def test_a_run_is_paused_and_repeated_from_a_node(stage: Stage) -> None:
     await page.get_by_role("button", name="From here… each").click()
     await page.get_by_role("button", name="Run them again").click()
     await page.get_by_text("2 nodes run again").wait_for()
-    await expect(page.locator(".title .status")).to_have_text("blocked")
+    await expect(page.locator(".title .status")).to_have_text("under way")
     stage.gate.set()
     await expect(page.locator(".title .status")).to_have_text("succeeded")
     await page.get_by_role("region", name="Nodes of the run").get_by_role("link", name="split").click()

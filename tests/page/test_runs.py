@@ -112,3 +112,35 @@ async def test_the_nodes_of_a_large_graph_come_in_parts(browser: Browser, jobber
         await expect(rows).to_have_count(200)
         await page.get_by_role("button", name="50 more").click()
         await expect(rows).to_have_count(250)
+
+
+async def test_a_run_shows_first_what_failed_and_what_runs(stage: Stage) -> None:
+    page = stage.page
+    dag = stage.app.dag("late")
+    last = dag.node(stage.app.find("echo"), 0).named("n0")
+    for number in range(1, 12):
+        last = dag.node(stage.app.find("echo")).named(f"n{number}").after(last)
+    dag.node(stage.app.find("echo"), "no such file", fail=True).named("broken").after(last)
+    dag.node(stage.app.find("hold"), text="x").named("slow").after(last)
+    run = await dag.submit()
+    await stage.go("#/runs", "Runs")
+    await expect(page.get_by_role("row", name="late")).to_contain_text("under way")
+    await stage.go(f"#/runs/{run.id}", "late")
+    failed = page.get_by_role("region", name="Nodes that failed")
+    await expect(failed.get_by_role("link", name="broken")).to_be_visible()
+    await expect(failed).to_contain_text("ValueError no such file")
+    await expect(
+        page.get_by_role("region", name="Nodes that run").get_by_role("link", name="slow")
+    ).to_be_visible()
+    await expect(page.locator(".graph .is-failed")).to_be_in_viewport()
+    assert await page.locator(".graph").evaluate("one => one.scrollLeft") > 0
+    rows = page.get_by_role("region", name="Nodes of the run").locator("tbody tr")
+    await expect(rows).to_have_count(14)
+    await page.get_by_label("Find", exact=True).fill("N1")
+    await expect(rows).to_have_count(3)
+    await stage.see("3 of 14 nodes")
+    await page.get_by_label("Find", exact=True).fill("nothing like it")
+    await stage.see("No node matches.")
+    stage.gate.set()
+    await expect(page.locator(".title .status")).to_have_text("failed")
+    await expect(page.get_by_role("region", name="Nodes that run")).to_have_count(0)

@@ -74,8 +74,9 @@ export function Gantt({ nodes, run }) {
   const path = critical(nodes, found);
   const decisive = new Set(path);
   const sorted = [...found].sort((a, b) => a.start - b.start || a.end - b.end);
-  // of many nodes those of the critical path and the longest
-  const kept = new Set([...sorted].sort((a, b) => decisive.has(b.node.name) - decisive.has(a.node.name) || b.wait + b.ran - a.wait - a.ran).slice(0, MOST));
+  // of many nodes those of the critical path, those that went wrong and the longest
+  const rank = (one) => (decisive.has(one.node.name) ? 2 : one.node.status === "failed" ? 1 : 0);
+  const kept = new Set([...sorted].sort((a, b) => rank(b) - rank(a) || b.wait + b.ran - a.wait - a.ran).slice(0, MOST));
   const last = Math.ceil(found.length / PAGE) - 1;
   const first = page === null ? null : Math.min(page, last) * PAGE;
   const drawn = first === null ? sorted.filter((one) => kept.has(one)) : sorted.slice(first, first + PAGE);
@@ -85,14 +86,15 @@ export function Gantt({ nodes, run }) {
   const scale = (WIDTH - NAME - 8) / (until - from);
   const height = AXIS + drawn.length * ROW;
   const onPath = found.filter((one) => decisive.has(one.node.name));
+  const slowest = onPath.reduce((most, one) => (one.wait + one.ran > most.wait + most.ran ? one : most));
   const total = (name) => onPath.reduce((sum, one) => sum + one[name], 0) / 1000;
-  return html`<p class="faint">${`${duration((ended - begun) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}</p>
+  return html`<p class="faint">${`${duration((ended - begun) / 1000)} in all. The critical path (◆) has ${many(path.length, "node")}: they waited ${duration(total("wait"))} and ran ${duration(total("ran"))}.`}${onPath.length > 1 && html` The longest of them is <a href=${link("tasks", slowest.node.id)}><bdi>${shown(slowest.node.name)}</bdi></a>${`, which waited ${duration(slowest.wait / 1000)} and ran ${duration(slowest.ran / 1000)}.`}`}</p>
     <ul class="legend"><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="wait" y="2" width="16" height="6" /></svg>ready, waits for a worker</li><li><svg viewBox="0 0 16 10" width="16" height="10" aria-hidden="true"><rect class="ran" width="16" height="10" rx="2" /></svg>runs</li></ul>
     <div class="scroll gantt" tabindex="0" role="region" aria-label="When each node waited and ran">
       <svg viewBox=${`0 0 ${WIDTH} ${height}`} width=${WIDTH} height=${height}><${Axis} length=${until - from} scale=${scale} height=${height} />${drawn.map(
         (one, index) => html`<${Row} key=${one.node.name} one=${one} index=${index} from=${from} scale=${scale} decisive=${decisive.has(one.node.name)} />`,
       )}</svg></div>
     ${first === null
-      ? drawn.length < found.length && html`<p class="faint">${decisive.size > MOST ? "The longest of the critical path" : "The critical path and the longest"}${`, of ${many(found.length, "node")}.`} <button class="link" onClick=${() => setPage(0)}>${last > 0 ? `Show all, ${PAGE} at a time` : "Show all"}</button></p>`
+      ? drawn.length < found.length && html`<p class="faint">${decisive.size > MOST ? "The longest of the critical path" : "The critical path, what failed and the longest"}${`, of ${many(found.length, "node")}.`} <button class="link" onClick=${() => setPage(0)}>${last > 0 ? `Show all, ${PAGE} at a time` : "Show all"}</button></p>`
       : html`<nav class="pager" aria-label="Pages of the time axis"><button class="link" onClick=${() => setPage(null)}>The longest only</button>${last > 0 && html`<button disabled=${first === 0} onClick=${() => setPage(first / PAGE - 1)}>Previous</button><span>${`${number(first + 1)}–${number(first + drawn.length)} of ${number(found.length)}`}</span><button disabled=${first / PAGE >= last} onClick=${() => setPage(first / PAGE + 1)}>Next</button>`}</nav>`}`;
 }

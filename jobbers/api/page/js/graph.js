@@ -1,6 +1,6 @@
 // Graphs of nodes, drawn as SVG from left to right: each node stands behind all that it waits for.
 
-import { html, useState } from "../vendor/vendor.js";
+import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { link } from "./route.js";
 import { many, number, shown } from "./text.js";
 import { Shape } from "./ui.js";
@@ -12,6 +12,7 @@ const MOST_OPEN = 60;
 const BOX = { width: 176, height: 42, across: 56, down: 14 };
 const BEND = 0.45; // of the height of a node
 const MOST_BENDS = 1500;
+const ATTENTION = ["failed", "running"];
 const ORDER = ["running", "failed", "queued", "scheduled", "blocked", "cancelled", "skipped", "succeeded", null];
 
 /** How far each node is from the start, by name: the longest way. Whom it waits for may be missing. */
@@ -195,8 +196,17 @@ export function Graph({ nodes, label }) {
   const large = nodes.length > MOST;
   const drawn = large ? grouped(nodes, opened) : nodes;
   const { places, width, height } = layout(drawn);
+  const frame = useRef(null);
+  const scrolled = useRef(false);
+  const looked = [...places.values()].filter((place) => ATTENTION.includes(place.node?.status)).sort((a, b) => ATTENTION.indexOf(a.node.status) - ATTENTION.indexOf(b.node.status) || a.x - b.x)[0];
+  useEffect(() => {
+    // what failed, or runs, may lie far to the right: it is shown once, and then the reader scrolls
+    if (scrolled.current || !looked) return;
+    scrolled.current = true;
+    frame.current.scrollTo(Math.max(0, looked.x - BOX.width), Math.max(0, looked.y - 3 * BOX.height));
+  });
   return html`${large && html`<p class="faint">${`${many(nodes.length, "node")}: those of one type that are equally far from the start are drawn as one${drawn.some((one) => one.members && one.type === null) ? ", or all of some stages" : ""}. Press one to see up to ${MOST_OPEN} of its nodes. All are in the table.`} ${opened.size > 0 && html`<button class="link" onClick=${() => setOpened(new Set())}>Close all</button>`}</p>`}
-    <div class="scroll graph" tabindex="0" role="region" aria-label=${`${shown(label)}; the table below says the same`}>
+    <div class="scroll graph" ref=${frame} tabindex="0" role="region" aria-label=${`${shown(label)}; the table below says the same`}>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
       <defs><marker id="arrow" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0 6 3 0 6Z" /></marker></defs>
       ${ways(places).map((way) => html`<${Edge} key=${JSON.stringify([way[0].name, way.at(-1).name])} way=${way} />`)}

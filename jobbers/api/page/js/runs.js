@@ -4,14 +4,18 @@ import { html, useState } from "../vendor/vendor.js";
 import { get, post } from "./api.js";
 import { Gantt } from "./gantt.js";
 import { Graph } from "./graph.js";
+import { Happening } from "./happening.js";
 import { Spread } from "./spread.js";
 import { link, route } from "./route.js";
 import { between, duration, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Shape, Status, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
 import { ASK, topicOf, useWatch } from "./watch.js";
 
 const FINAL = ["succeeded", "failed", "cancelled", "skipped"];
 const ROWS = 200;
+
+/** How a run stands: as it only waits for its own tasks, it is under way, not blocked. */
+const Standing = ({ status }) => (status === "blocked" ? html`<span class="status is-running"><${Shape} status="running" />under way</span>` : html`<${Status} status=${status} />`);
 
 export function Runs() {
   const { dag = "" } = route.value.query;
@@ -24,14 +28,14 @@ export function Runs() {
     cells: [
       html`<a class="id" href=${link("runs", run.id)}>${shown(run.id)}</a>`,
       html`<${Text}>${run.dag}<//>`,
-      html`<${Status} status=${run.status} />`,
+      html`<${Standing} status=${run.status} />`,
       html`<${Time} at=${run.created} />`,
       duration(between(run.created, run.finished)),
       html`<span class="clip"><${Text}>${run.reason}<//></span>`,
     ],
   }));
   return html`<${Heading}>Runs<//>
-    <p class="lead">${dag ? html`The latest runs of <b><${Text}>${dag}<//></b>. <a href="#/runs">All graphs</a>` : "The latest runs of graphs, chains and groups. A run is blocked until its tasks have ended."}</p>
+    <p class="lead">${dag ? html`The latest runs of <b><${Text}>${dag}<//></b>. <a href="#/runs">All graphs</a>` : "The latest runs of graphs, chains and groups."}</p>
     <${Card} flush>${!data
       ? html`<${Waiting} error=${error} />`
       : rows.length
@@ -101,12 +105,16 @@ function Nodes({ run, refresh }) {
   const over = FINAL.includes(run.status);
   const [status, setStatus] = useState("");
   const [rows, setRows] = useState(ROWS);
-  const found = nodes.filter((node) => !status || (node.status ?? "expired") === status);
+  const [text, setText] = useState("");
+  const wanted = text.trim().toLowerCase();
+  const fits = (node) => !wanted || [node.name, node.type, node.queue, node.id].some((one) => one?.toLowerCase().includes(wanted));
+  const found = nodes.filter((node) => (!status || (node.status ?? "expired") === status) && fits(node));
   const visible = found.slice(0, rows);
   const statuses = [...new Set(nodes.map((node) => node.status ?? "expired"))];
   const columns = [{ name: "Node", grow: true }, { name: "Status" }, { name: "Task", wide: true }, { name: "Type", wide: true }, { name: "Waits for", wide: true }, { name: "Items", wide: true }, { name: "Ran", end: true, wide: true }, { name: "Reason", wide: true, grow: true }, ...(over ? [{ name: "Action", end: true, head: html`<span class="hidden">Action</span>` }] : [])];
-  return html`<div class="bar-above"><label class="filter"><span>Status</span><select value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">any</option>${statuses.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label></div>
-    <${Table} caption="Nodes of the run" columns=${columns} rows=${visible.map((node) => ({
+  return html`<div class="bar-above filters"><label class="filter"><span>Find</span><input value=${text} placeholder="name, type or queue" autocomplete="off" spellcheck="false" onInput=${(event) => setText(event.target.value)} /></label>
+    <label class="filter"><span>Status</span><select value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">any</option>${statuses.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>${found.length < nodes.length && html`<span class="faint" role="status">${number(found.length)} of ${many(nodes.length, "node")}</span>`}</div>
+    ${found.length === 0 ? html`<${Empty} title="No node matches.">Clear what you look for, or choose another status.<//>` : html`<${Table} caption="Nodes of the run" columns=${columns} rows=${visible.map((node) => ({
       key: node.id,
       cells: [
         html`<a href=${link("tasks", node.id)}><${Text}>${node.name}<//></a>`,
@@ -119,7 +127,7 @@ function Nodes({ run, refresh }) {
         html`<span class="clip"><${Text}>${node.reason}<//></span>`,
         ...(over ? [html`<${From} run=${run} node=${node} refresh=${refresh} />`] : []),
       ],
-    }))} />
+    }))} />`}
     ${visible.length < found.length && html`<button class="link" onClick=${() => setRows(rows + ROWS)}>${`${number(Math.min(ROWS, found.length - visible.length))} more`}</button>`}`;
 }
 
@@ -134,7 +142,7 @@ export function Run({ id }) {
   const ended = run.nodes.filter((node) => FINAL.includes(node.status)).length;
   return html`
     <p class="crumbs"><a href="#/runs">Runs</a></p>
-    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Status} status=${run.status} />${run.paused && html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`}<span class="push"></span><a class="button" href=${link("tasks", null, { status: FINAL.includes(run.status) ? run.status : "running", run: run.id })}>Its tasks</a><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
+    <div class="row wrap title"><${Heading}><${Text}>${run.dag}<//><//><${Standing} status=${run.status} />${run.paused && html`<span class="state warn"><span aria-hidden="true">❚❚</span> paused</span>`}<span class="push"></span><a class="button" href=${link("tasks", null, { status: FINAL.includes(run.status) ? run.status : "running", run: run.id })}>Its tasks</a><a class="button" href=${link("tasks", run.id)}>Its record</a><${Actions} run=${run} refresh=${refresh} /></div>
     ${run.reason && html`<p class="lead"><${Text}>${run.reason}<//></p>`}
     <${Card}><${Facts} facts=${[
       ["Id", html`<span class="id">${shown(run.id)}</span>`],
@@ -143,6 +151,7 @@ export function Run({ id }) {
       ["Took", run.finished && duration(between(run.created, run.finished))],
       ["Nodes ended", `${number(ended)} of ${number(run.nodes.length)}`],
     ]} /><//>
+    <${Happening} run=${run} over=${FINAL.includes(run.status)} />
     <${Card} title="Graph"><${Graph} nodes=${run.nodes} label=${`Graph of the run of ${run.dag}`} /><//>
     <${Card} title="Time" note="waiting against running"><${Gantt} nodes=${run.nodes} run=${run} /><//>
     <${Card} title="By queue" note="how its nodes are spread; times are sums" flush><${Spread} run=${run} /><//>
