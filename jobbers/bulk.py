@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from jobbers.core.fingerprint import Fingerprint, fingerprint
+from jobbers.core.glimpse import glimpse
 from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.errors import InvalidInput
@@ -31,7 +32,8 @@ ALLOWED: dict[Action, frozenset[Status]] = {
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which tasks: those in a status, of a type, of a queue, of a run, on a worker, submitted from ``since`` on and before
-    ``until``; of failed ones those of a group of the same error. Raises :class:`InvalidInput` for what can match nothing.
+    ``until``; those whose arguments in a line, or unique key, contain a text, whatever its case (long arguments are not
+    looked at); of failed ones those of a group of the same error. Raises :class:`InvalidInput` for what can match nothing.
     """
 
     status: Status
@@ -42,6 +44,7 @@ class Filter:
     worker: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    contains: str | None = None
 
     def __post_init__(self) -> None:
         if self.group is not None and self.status is not Status.FAILED:
@@ -63,7 +66,12 @@ class Filter:
             and (self.since is None or self.since <= record.created)
             and (self.until is None or record.created < self.until)
             and (self.group is None or fingerprint_of(record).key == self.group)
+            and (self.contains is None or self._is_said_in(record))
         )
+
+    def _is_said_in(self, record: TaskRecord) -> bool:
+        text = f"{glimpse(record.arguments, record.keywords)} {record.unique_key or ''}"
+        return (self.contains or "").casefold() in text.casefold()
 
 
 @dataclass(slots=True)

@@ -29,6 +29,12 @@ class BulkFilter(Sent):
     worker: str | None = Field(None, max_length=100, description="Running ones: those that this worker runs.")
     since: Time | None = Field(None, description="Those that were submitted from then on.")
     until: Time | None = Field(None, description="Those that were submitted before.")
+    contains: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Those whose short arguments or unique key contain this text.",
+    )
 
     def chosen(self) -> Filter:
         """The same, as the rest of the program has it. Raises :class:`InvalidInput` for what can match nothing."""

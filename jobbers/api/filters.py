@@ -34,12 +34,21 @@ async def _filter(
     until: Annotated[
         AwareDatetime | None, Query(description="Only those submitted before; ISO 8601, with its offset.")
     ] = None,
+    contains: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Only those whose arguments, as `glimpse` tells them, or unique key contain this text, whatever "
+            "its case; long arguments are not looked at.",
+        ),
+    ] = None,
     group: Annotated[
         str | None,
         Query(pattern=GROUP, description="Only failed tasks of this group, see `/dead-letters/groups`."),
     ] = None,
 ) -> Filter:
-    return Filter(status, type, caller.chosen_queue(queue), group, run, worker, since, until)
+    return Filter(status, type, caller.chosen_queue(queue), group, run, worker, since, until, contains)
 
 
 TheFilter = Annotated[Filter, Depends(_filter)]

@@ -104,6 +104,10 @@ class TaskSummary(View):
     unique_key: str | None
     run: str | None = Field(description="Id of the run that it is of.")
     node: str | None = Field(description="Its place in that run.")
+    glimpse: str = Field(
+        description="Its arguments in a line, up to 120 characters; in lists, empty for long ones.",
+        examples=['"INV-7", customer="acme"'],
+    )
     error: ErrorSummary | None = Field(description="The last one.")
 
     @classmethod

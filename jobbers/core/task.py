@@ -8,8 +8,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from jobbers.core.glimpse import glimpse
 from jobbers.core.status import Status
 
+GLIMPSE = 120
 KNOWN_MS = 600_000
 """For how long an id is known again that made no task, since another stands for it."""
 
@@ -171,3 +173,9 @@ class TaskRecord:
     def error(self) -> AttemptError | None:
         """The last error."""
         return self.errors[-1] if self.errors else None
+
+    @property
+    def glimpse(self) -> str:
+        """Its arguments in a line, up to 120 characters; in lists, empty for long ones."""
+        text = glimpse(self.arguments, self.keywords)
+        return text if len(text) <= GLIMPSE else f"{text[: GLIMPSE - 1]}…"

@@ -90,8 +90,29 @@ async def test_all_that_match_are_cancelled_and_no_others(api: httpx2.AsyncClien
         {"until": "2026-01-01T00:00:00"},
         {"worker": "w" * 101},
         {"group": "x"},
+        {"contains": ""},
+        {"contains": "c" * 201},
     ],
 )
 async def test_what_is_no_filter(api: httpx2.AsyncClient, wrong: dict[str, str]) -> None:
     answer = await api.get("/tasks", params={"status": "queued", **wrong})
     assert answer.status_code == 422, answer.text
+
+
+async def test_by_text_in_their_arguments(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    keep = app.find("keep")
+    globex = [(await keep.submit({"customer": name})).id for name in ("Globex", "globex 2")]
+    acme = (await keep.options(unique="invoice:acme:7").submit("an order")).id
+    long = (await keep.submit("globex" + "x" * 20_000)).id
+    assert await ids(api, "queued", contains='r": "gloBEX') == set(globex)
+    assert await ids(api, "queued", contains="ACME:7") == {acme}
+    assert await ids(api, "queued", contains="initech") == set()
+    listed = {
+        one["id"]: one for one in (await api.get("/tasks", params={"status": "queued"})).json()["tasks"]
+    }
+    assert listed[globex[0]]["glimpse"] == '{"customer": "Globex"}'
+    assert listed[long]["glimpse"] == ""
+    assert len((await api.get(f"/tasks/{long}")).json()["glimpse"]) == 120
+    body = {"action": "cancel", "filter": {"status": "queued", "contains": "globex"}}
+    assert (await api.post("/tasks/bulk", json=body)).json()["done"] == 2
+    assert await ids(api, "queued") == {acme, long}

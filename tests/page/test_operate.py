@@ -285,3 +285,21 @@ async def test_those_who_are_no_admins_see_no_way_to_keys(stage: Stage) -> None:
     await expect(page.get_by_role("link", name="Keys", exact=True)).to_have_count(0)
     await stage.go("#/keys", "Keys")
     await stage.see("this needs the scope admin")
+
+
+async def test_find_tasks_by_their_arguments_and_cancel_just_those(stage: Stage) -> None:
+    page = stage.page
+    await (await stage.app.inspector()).pause("default")
+    for customer in ("acme", "globex", "acme"):
+        await stage.submit("echo", {"customer": customer})
+    await stage.go("#/tasks?status=queued", "Tasks")
+    rows = page.get_by_role("region", name="Tasks that are queued").locator("tbody tr")
+    await expect(rows).to_have_count(3)
+    await expect(page.get_by_role("row", name="globex")).to_contain_text('{"customer": "globex"}')
+    await page.get_by_label("Arguments").fill("ACME")
+    await expect(rows).to_have_count(2)
+    await page.get_by_role("button", name="Cancel all that match…").click()
+    await page.get_by_role("button", name="Cancel: 2 tasks").click()
+    await stage.see("Nothing matches the filter.")
+    await page.get_by_role("button", name="Clear", exact=True).click()
+    await expect(rows).to_have_count(1)

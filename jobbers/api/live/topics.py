@@ -19,7 +19,7 @@ MAX_TOPICS = 16
 """How many one stream may name."""
 LONGEST = 400
 SHOWN = 50
-_MOST_FILTERS = 8
+_MOST_FILTERS = 9
 
 Kind = Literal[
     "advice", "breakers", "dags", "ended", "groups", "limit", "limits", "logs", "queues", "roles", "routes", "run", "runs",
@@ -31,7 +31,7 @@ _NAMED: frozenset[Kind] = frozenset(
 )
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _FILTERS: dict[str, frozenset[str]] = {
-    "tasks": frozenset({"type", "queue", "run", "worker", "since", "until", "group", "limit"}),
+    "tasks": frozenset({"type", "queue", "run", "worker", "since", "until", "contains", "group", "limit"}),
     "ended": frozenset({"type", "queue"}),
     "runs": frozenset({"dag"}),
     "groups": frozenset({"type", "queue", "limit"}),
@@ -42,7 +42,8 @@ KNOWN = (
     "task-types, task-type:<name>, dags, "
     "schedules[?limit=…], schedule:<name>, runs[?dag=…], run:<id>, ended[?type=…&queue=…], "
     "groups[?type=…&queue=…&limit=…], "
-    "tasks:<status>[?type=…&queue=…&run=…&worker=…&since=…&until=…&group=…&limit=…], task:<id>, why:<id>, logs:<id>"
+    "tasks:<status>[?type=…&queue=…&run=…&worker=…&since=…&until=…&contains=…&group=…&limit=…], "
+    "task:<id>, why:<id>, logs:<id>"
 )
 
 
@@ -109,9 +110,12 @@ def _chosen(text: str, status: str, filters: dict[str, str]) -> Filter | None:
             run = check_id(run)
         except InvalidId as error:
             raise InvalidId(f"topic {text[:80]!r}: {error}") from None
-    if not any((run, worker, since, until, group)):
+    contains = filters.get("contains")
+    if not any((run, worker, since, until, group, contains)):
         return None
-    return Filter(Status(status), group=group, run=run, worker=worker, since=since, until=until)
+    return Filter(
+        Status(status), group=group, run=run, worker=worker, since=since, until=until, contains=contains
+    )
 
 
 def _time(text: str, name: str, given: str | None) -> datetime | None:

@@ -28,21 +28,22 @@ const NOTHING = {
 };
 
 const MORE = ["run", "worker", "since", "until", "group"];
+const LOOKED_AT = ["contains", ...MORE];
 
 /** Whether there are filters for which many tasks are looked at: these are asked for more rarely. */
-const narrow = (filters) => MORE.some((name) => filters[name]);
+const narrow = (filters) => LOOKED_AT.some((name) => filters[name]);
 
 /** The topic of the first page of a list: none for filters that match nothing, as one that is refused would end all. */
 function first({ status = "failed", ...filters }) {
   const { run, since, until, group } = filters;
   const wrong = (run && !topicOf("run", run)) || (group && (status !== "failed" || !/^[0-9a-f]{16}$/.test(group)));
   if (wrong || [since, until].some((time) => time && !MOMENT.test(time)) || (since && until && since >= until)) return null;
-  const given = ["type", "queue", ...MORE].map((name) => [name, filters[name]]).filter(([, value]) => value);
+  const given = ["type", "queue", ...LOOKED_AT].map((name) => [name, filters[name]]).filter(([, value]) => value);
   const topic = `tasks:${status}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
   return topic.length <= LONGEST_TOPIC ? topic : null;
 }
 
-const chosenOf = (query) => Object.fromEntries(["type", "queue", ...MORE].map((name) => [name, query[name] ?? ""]));
+const chosenOf = (query) => Object.fromEntries(["type", "queue", ...LOOKED_AT].map((name) => [name, query[name] ?? ""]));
 
 /** Pages with cursors: which one is shown, and the way back. Other filters start from the first page. */
 export function usePages(path, filters) {
@@ -67,27 +68,28 @@ const Pager = ({ pages }) =>
     <button disabled=${!pages.next} onClick=${pages.next}>Next</button>
   </nav>`;
 
-/** The filters by type and queue, which apply when typing pauses. */
-export function Filters({ type, queue }) {
+/** The filters by type, queue and, where it is given, text in arguments, which apply when typing pauses. */
+export function Filters({ type, queue, contains = null }) {
   const [known, setKnown] = useState({ types: [], queues: [] });
-  const [typed, setTyped] = useState({ type, queue });
+  const [typed, setTyped] = useState({ type, queue, contains });
   useEffect(() => {
     Promise.all([get("task-types"), get("queues")]).then(
       ([types, queues]) => setKnown({ types: types.task_types.map((one) => one.name), queues: queues.queues.map((one) => one.name) }),
       () => {}, // they are only suggestions
     );
   }, []);
-  useEffect(() => setTyped({ type, queue }), [type, queue]);
+  useEffect(() => setTyped({ type, queue, contains }), [type, queue, contains]);
   useEffect(() => {
-    if (typed.type === type && typed.queue === queue) return undefined;
+    if (typed.type === type && typed.queue === queue && typed.contains === contains) return undefined;
     const timer = setTimeout(() => change(typed), 350);
     return () => clearTimeout(timer);
-  }, [typed.type, typed.queue]);
+  }, [typed.type, typed.queue, typed.contains]);
   const field = (name, label, list) => html`<label class="filter"><span>${label}</span>
     <input value=${typed[name]} list=${`known-${name}`} placeholder="any" autocomplete="off" spellcheck="false" onInput=${(event) => setTyped({ ...typed, [name]: event.target.value.trim() })} />
     <datalist id=${`known-${name}`}>${list.map((one) => html`<option key=${one} value=${one}></option>`)}</datalist></label>`;
   return html`<div class="filters">${field("type", "Type", known.types)}${field("queue", "Queue", known.queues)}
-    ${(type || queue) && html`<button class="link" onClick=${() => change({ type: "", queue: "" })}>Clear</button>`}</div>`;
+    ${contains !== null && html`<label class="filter"><span>Arguments</span><input type="search" maxlength="200" value=${typed.contains} placeholder="contain" title="Text in the arguments, as the list shows them, or in the unique key" autocomplete="off" spellcheck="false" onInput=${(event) => setTyped({ ...typed, contains: event.target.value })} /></label>`}
+    ${(type || queue || contains) && html`<button class="link" onClick=${() => change({ type: "", queue: "", ...(contains === null ? {} : { contains: "" }) })}>Clear</button>`}</div>`;
 }
 
 const two = (value) => String(value).padStart(2, "0");
@@ -151,8 +153,9 @@ function TaskTable({ status, tasks, choice }) {
   const columns = [
     { name: "Choose", slim: true, head: html`<input type="checkbox" aria-label="Choose all on this page" checked=${every} onChange=${choice.all} />` },
     { name: "Type", grow: true },
+    { name: "Arguments", wide: true, grow: true },
     { name: "Task" },
-    { name: "Status", wide: status !== "running" },
+    ...(status === "running" ? [{ name: "Status" }] : []),
     { name: "Queue", wide: true },
     { name: "Attempt", end: true, wide: true },
     { name: "Time", wide: true },
@@ -166,13 +169,14 @@ function TaskTable({ status, tasks, choice }) {
     at: task.id === at,
     cells: [
       html`<input type="checkbox" aria-label=${`Choose task ${shown(task.id)}`} checked=${choice.has(task.id)} onChange=${() => choice.toggle(task.id)} />`,
-      html`<a href=${home(task)}><${Text}>${task.type}<//></a>${task.error && html`<span class="narrow clip faint"><${Text}>${task.error.type}<//>: <${Text}>${task.error.message}<//></span>`}`,
+      html`<a href=${home(task)}><${Text}>${task.type}<//></a>${task.error ? html`<span class="narrow clip faint"><${Text}>${task.error.type}<//>: <${Text}>${task.error.message}<//></span>` : task.glimpse && html`<span class="narrow clip faint mono"><${Text}>${task.glimpse}<//></span>`}`,
+      task.glimpse ? html`<span class="clip short mono" title=${shown(task.glimpse)}><${Text}>${task.glimpse}<//></span>` : html`<span class="faint">–</span>`,
       html`<${TaskLink} id=${task.id} />`,
-      html`<${Status} status=${task.status} liveness=${task.liveness} />`,
+      ...(status === "running" ? [html`<${Status} status=${task.status} liveness=${task.liveness} />`] : []),
       html`<${Text}>${task.queue}<//>`,
       number(task.attempt),
       when(task),
-      duration(between(task.started, task.finished)),
+      duration(between(task.started, task.finished ?? (task.status === "running" ? new Date().toISOString() : null))),
       detail(task),
     ].slice(from),
   }))} />`;
@@ -257,7 +261,7 @@ export function Tasks() {
       const counted = Object.hasOwn(COUNTED, one) && stats ? stats.counts[COUNTED[one]] : null;
       return html`<li key=${one}><a href=${link("tasks", null, { status: one, ...chosen, group: "" })} aria-current=${one === status ? "page" : null}><${Status} status=${one} />${counted !== null && html`<span class="count">${number(counted)}</span>`}</a></li>`;
     })}</ul></nav>
-    <div class="row wrap"><${Filters} type=${type} queue=${queue} /><span class="push"></span>${pages.data?.tasks.length > 0 && html`<${All} status=${status} chosen=${chosen} refresh=${pages.refresh} />`}</div>
+    <div class="row wrap"><${Filters} type=${type} queue=${queue} contains=${chosen.contains} /><span class="push"></span>${pages.data?.tasks.length > 0 && html`<${All} status=${status} chosen=${chosen} refresh=${pages.refresh} />`}</div>
     <${More} chosen=${chosen} />
     <${Card} flush><${List} pages=${pages} status=${status} filtered=${Object.values(chosen).some(Boolean)} /><//>`;
 }

@@ -28,15 +28,18 @@ function Orders({ worker, refresh }) {
     <${Button} onPress=${drain} aria-label=${`Drain worker ${name}`}>Drain…<//>`;
 }
 
-function Running({ tasks, now }) {
+/** What a worker runs, the longest first. That goes on while the worker is silent, so it is told by the clock here. */
+function Running({ tasks }) {
+  const now = new Date().toISOString();
   if (!tasks.length) return html`<p class="faint">It runs nothing at the moment.</p>`;
   return html`<${Table} caption="What it runs"
-    columns=${[{ name: "Task" }, { name: "Type", grow: true }, { name: "Status", wide: true }, { name: "Step", wide: true }, { name: "For", end: true }]}
-    rows=${tasks.slice(0, 50).map((task) => ({
+    columns=${[{ name: "Task" }, { name: "Type", grow: true }, { name: "Arguments", wide: true, grow: true }, { name: "Status", wide: true }, { name: "Step", wide: true }, { name: "For", end: true }]}
+    rows=${[...tasks].sort((a, b) => (a.started < b.started ? -1 : 1)).slice(0, 50).map((task) => ({
       key: task.id,
       cells: [
         html`<${TaskLink} id=${task.id} />`,
         html`<${TypeLink} type=${task.type} />`,
+        html`<span class="clip short mono" title=${shown(task.glimpse)}><${Text}>${task.glimpse}<//></span>`,
         html`<${Status} status=${task.status} liveness=${task.liveness} />`,
         html`<${Text}>${task.step}<//>${task.progress !== null ? ` ${Math.round(task.progress * 100)} %` : ""}`,
         duration(Math.max(0, between(task.started, now) ?? 0)),
@@ -66,7 +69,7 @@ function Worker({ worker, tasks, refresh, alone = false }) {
       ["Last seen", html`<${Time} at=${worker.seen} />`],
       ["Id", html`<span class="id">${shown(worker.id)}</span>`],
     ]} />
-    <${Running} tasks=${tasks} now=${worker.seen} />
+    <${Running} tasks=${tasks} />
   <//>`;
 }
 
