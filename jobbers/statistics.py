@@ -27,7 +27,8 @@ class QueueStatistics:
     """A queue: where its tasks stand now, and what became of them within the minutes that were asked for.
 
     ``places`` has ``ready``, ``parked``, ``scheduled``, ``running``, ``dead``; ``workers`` serve it now, ``seen`` did so
-    within those minutes; ``slots`` is the concurrency of its workers, which may serve other queues, too.
+    within those minutes; ``slots`` is the concurrency of its workers, which may serve other queues, too. ``history`` and
+    ``depths`` are by minute: outcomes, and how many tasks were ready when it began (``None``: nobody looked).
     """
 
     name: str
@@ -39,6 +40,7 @@ class QueueStatistics:
     slots: int
     tally: Tally
     history: Mapping[int, Counter[str]]
+    depths: Mapping[int, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ async def gather_statistics(store: Store, minutes: int) -> Statistics:
                 slots=sum(it.slots for it in alive.values() if it.claims_from(name)),
                 tally=tallies.get(name, Tally()),
                 history={minute: _outcomes(it, name) for minute, it in sorted(counted.items())},
+                depths={minute: it.ready[name] if it.sampled else None for minute, it in counted.items()},
             )
             for name in names
         ],

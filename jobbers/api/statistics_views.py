@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -57,6 +57,9 @@ class StepView(View):
 
     start: datetime
     outcomes: dict[str, int]
+    ready: int | None = Field(
+        description="Tasks that were ready when it began; `null`: no worker was there to look."
+    )
 
 
 class QueueStatisticsView(TallyView):
@@ -128,17 +131,20 @@ def _queue(queue: QueueStatistics, step: int | None, first: int) -> QueueStatist
             "workers": queue.workers,
             "workers_seen": queue.seen,
             "slots": queue.slots,
-            "history": [] if step is None else _history(queue.history, step, first),
+            "history": [] if step is None else _history(queue, step, first),
             **_tally(queue.tally),
         }
     )
 
 
-def _history(minutes: Mapping[int, Counter[str]], step: int, first: int) -> list[StepView]:
+def _history(queue: QueueStatistics, step: int, first: int) -> list[StepView]:
     steps: dict[int, Counter[str]] = {}
-    for minute, outcomes in sorted(minutes.items()):
+    for minute, outcomes in sorted(queue.history.items()):
         steps.setdefault(minute - (minute - first) % step, Counter()).update(outcomes)
-    return [StepView(start=_moment(minute * 60_000), outcomes=dict(it)) for minute, it in steps.items()]
+    return [
+        StepView(start=_moment(minute * 60_000), outcomes=dict(it), ready=queue.depths.get(minute))
+        for minute, it in steps.items()
+    ]
 
 
 class WorkerStatisticsView(View):

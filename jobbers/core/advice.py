@@ -3,7 +3,8 @@
 With the arrival rate A (tasks a second), the mean run time S (seconds), B tasks that are ready, and c slots of workers:
 
 - load = A x S, by Little's law the number of slots that are busy on average; utilisation = load / c
-- service rate = c / S, and what is ready is gone after B / (c / S - A) seconds, or never
+- service rate = c / S, and what is ready is gone after B / (c / S - A) seconds, or never. Workers that serve other
+  queues, too, do less for this one: where more tasks than slots were ready all the time, by so many as B became fewer
 - to be rid of what is ready within the target T, c must be S x (A + B / T) or more
 - for later arrivals to wait T on average or less, c must be so large that C(c, load) x S / (c - load) <= T, where C is
   Erlang's formula for the probability of having to wait (random arrivals, one line for all slots)
@@ -161,4 +162,8 @@ def _drain(seen: Observed, arrivals: float, service: float | None) -> float | No
         return 0.0
     if service is None or seen.paused or service <= arrivals:
         return None
-    return seen.ready / (service - arrivals)
+    gain = service - arrivals
+    if seen.ready_before is not None and min(seen.ready, seen.ready_before) > seen.slots > 0:
+        # Its workers have had enough of its tasks all the time: beside those of other queues they can do no more than that.
+        gain = min(gain, (seen.ready_before - seen.ready) / seen.seconds)
+    return seen.ready / gain if gain > 0 else None

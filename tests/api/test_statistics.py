@@ -64,6 +64,18 @@ async def test_statistics_of_queues(api: httpx2.AsyncClient, app: Jobbers, desk:
         error_of(await api.get(path), 422, "invalid_input")
 
 
+async def test_depth_minute_by_minute(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    await api.post("/tasks", json={"type": "keep"})
+    store = (await app.client()).store
+    minute = await store.inspect.now_ms() // 60_000
+    await store.statistics.sample(minute - 2, {"default": 40, "other": 2})
+    (queue,) = (await api.get("/stats/queues?minutes=4&step=1")).json()["queues"]
+    by_minute = {
+        datetime.fromisoformat(it["start"]).timestamp() // 60: it["ready"] for it in queue["history"]
+    }
+    assert (by_minute.get(minute - 2), by_minute.get(minute - 1)) == (40, None)
+
+
 async def test_advice(api: httpx2.AsyncClient, app: Jobbers, desk: Desk) -> None:
     assert (await api.get("/advice")).json() == {"target_wait": 5, "advice": [], "cursor": None}
     assert (await api.get("/scale/default")).json() == {"value": 0}

@@ -271,3 +271,25 @@ async def test_what_is_not_there_is_said_to_be_so(stage: Stage) -> None:
         await stage.go(where, heading)
         await stage.see(words)
     assert re.search("Tasks", await stage.page.title())
+
+
+async def test_backlog_by_minute_and_a_forecast_that_knows_of_pauses(stage: Stage) -> None:
+    page = stage.page
+    inspector = await stage.app.inspector()
+    await inspector.pause("sums")
+    for number in range(3):
+        await stage.submit("divide", number)
+    minute = await inspector.store.inspect.now_ms() // 60_000
+    for back, depth in ((5, 8), (4, 4)):
+        await inspector.store.statistics.sample(minute - back, {"sums": depth})
+    await stage.go("#/queues/sums", "sums")
+    chart = page.get_by_role("img", name=re.compile("^Ready tasks by minute: 8 at first, .* 8 at most$"))
+    await expect(chart).to_be_visible()
+    heights = [float(await bar.get_attribute("height") or 0) for bar in await chart.locator(".ready").all()]
+    assert heights[:2] == [98, 49]
+    await expect(page.locator("dd", has_text="paused")).to_be_visible()
+    await stage.go("#/", "Overview")
+    await expect(page.get_by_role("img", name=re.compile("^Ready tasks by minute: 8"))).to_be_visible()
+    row = page.get_by_role("region", name="Queues").get_by_role("row", name="sums")
+    await expect(row.locator("td").nth(4)).to_have_text("paused")
+    await expect(page.locator(".number").first).not_to_contain_text("no end")

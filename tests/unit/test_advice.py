@@ -45,13 +45,26 @@ def test_a_queue_with_enough_workers() -> None:
 
 
 def test_what_is_ready_is_to_begin_within_the_target() -> None:
-    advice = advise(seen(ready=400, ready_before=400), 5.0)
+    advice = advise(seen(ready=400, ready_before=0, left=600), 5.0)
     assert advice.drain_seconds == pytest.approx(400 / 30)
     assert advice.wanted_slots == 45  # 0.5 s x (10 + 400 / 5) a second
     assert advice.wanted_workers == 5
     assert advise(seen(ready=3, ready_before=3, left=0), 0.001).wanted_slots == 3, (
         "no more than there are tasks"
     )
+
+
+def test_workers_that_are_busy_with_other_queues_drain_it_as_they_have_lately() -> None:
+    for before, left, expected in [
+        (900, 1_000, 400 / 5),  # 5 a second fewer, though 20 slots could do 40
+        (3_400, 4_000, 400 / 30),
+        (400, 1_000, None),
+        (300, 1_000, None),
+        (20, 1_000, 400 / (40 - 13.8)),  # so few that slots may have been free
+    ]:
+        advice = advise(seen(ready=400, ready_before=before, left=left), 5.0)
+        assert advice.drain_seconds == (expected if expected is None else pytest.approx(expected)), before
+    assert advise(seen(ready=400, ready_before=900, paused=True), 5.0).drain_seconds is None
 
 
 def test_too_few_workers_never_get_done() -> None:

@@ -2,6 +2,7 @@
 
 import { html } from "../vendor/vendor.js";
 import { get } from "./api.js";
+import { link } from "./route.js";
 import { duration, many, number } from "./text.js";
 import { Facts, Text } from "./ui.js";
 import { useWatch } from "./watch.js";
@@ -17,11 +18,14 @@ export const pace = (rate) => (rate === null ? "–" : rate === 0 ? "0" : rate <
 
 const percent = (share) => `${number(Math.round(share * 100))} %`;
 
-/** When the last queue will be empty, at the pace of the last minutes; nothing where nobody knows. */
-export function forecast(advice) {
-  const waiting = [...advice.values()].filter((one) => one.ready > 0);
+/** When the last queue will be empty, at the pace of the last minutes, and where that has no end; paused ones apart. */
+export function forecast(advice, queues) {
+  const paused = new Set(queues.filter((queue) => queue.paused).map((queue) => queue.name));
+  const waiting = [...advice.values()].filter((one) => one.ready > 0 && !paused.has(one.queue));
   if (!waiting.length) return "";
-  if (waiting.some((one) => one.drain_seconds === null)) return "no end in sight";
+  const endless = waiting.filter((one) => one.drain_seconds === null);
+  if (endless.length === 1) return html`no end in <a href=${link("queues", endless[0].queue)}><${Text}>${endless[0].queue}<//></a>`;
+  if (endless.length) return html`no end in <a href="#/queues">${many(endless.length, "queue")}</a>`;
   return `done in ${duration(Math.max(...waiting.map((one) => one.drain_seconds)))}`;
 }
 
@@ -32,11 +36,12 @@ export function utilisation(workers) {
 }
 
 /** When one queue will be empty. */
-export function Outlook({ one }) {
+export function Outlook({ one, paused = false }) {
   if (!one) return html`<span class="faint">–</span>`;
   if (!one.ready) return html`<span class="faint">is empty</span>`;
+  if (paused) return html`<span class="warn" title="It gives nothing out until it is resumed">paused</span>`;
   if (one.drain_seconds !== null) return duration(one.drain_seconds);
-  return html`<span class="warn" title=${one.workers ? "Tasks come faster than they are run, or how long they run is not known" : "No worker serves it"}>${one.workers ? "never" : "no worker"}</span>`;
+  return html`<span class="warn" title=${one.workers ? "As many tasks come as are run, or more, or how long they run is not known" : "No worker serves it"}>${one.workers ? "never" : "no worker"}</span>`;
 }
 
 /** The share of slots that arrivals keep busy. */
@@ -47,14 +52,14 @@ export function Busy({ one }) {
 }
 
 /** What one queue needs. */
-export function Needs({ one }) {
+export function Needs({ one, paused = false }) {
   if (!one) return html`<p class="faint">Nothing is known of it yet: when tasks have come and gone, this says how many workers it needs.</p>`;
   return html`<${Facts} facts=${[
       ["Tasks come", pace(one.arrival_rate)],
       ["Can be run", pace(one.service_rate)],
       ["One runs for", one.run_seconds === null ? "–" : duration(one.run_seconds)],
       ["Slots kept busy", html`<${Busy} one=${one} />`],
-      ["Empty in", html`<${Outlook} one=${one} />`],
+      ["Empty in", html`<${Outlook} one=${one} paused=${paused} />`],
       ["Served by", `${many(one.workers, "worker")}, ${many(one.slots, "slot")}`],
       ["Needs", html`<b>${many(one.wanted_workers, "worker")}</b>, ${many(one.wanted_slots, "slot")}`],
     ]} /><p class="faint"><${Text}>${one.why}<//></p>`;

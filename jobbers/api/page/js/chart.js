@@ -47,5 +47,26 @@ export function Chart({ minutes }) {
   </figure>`;
 }
 
+/** How many tasks were ready when each minute began: `minutes` are {at, ready}, and `ready` is null where nobody looked. */
+export function Backlog({ minutes }) {
+  const known = minutes.filter((one) => one.ready !== null);
+  const most = Math.max(1, ...known.map((one) => one.ready));
+  const words = known.length ? `Ready tasks by minute: ${number(known[0].ready)} at first, ${number(known.at(-1).ready)} at last, ${number(most)} at most` : "Ready tasks by minute: nobody has looked yet";
+  return html`<figure class="chart backlog">
+    <div class="chart-top faint">${known.length ? `Ready when the minute began: ${number(most)} at most` : "How many tasks were ready, minute by minute, appears here when a worker has looked."}</div>
+    <svg viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label=${words}>
+      <path class="grid" d="M0 .500H600M0 99.500H600" />
+      ${minutes.map((one, index) => html`<g key=${one.at} class="bar"><rect class="hit" x=${index * 10} y="0" width="10" height="100"><title>${`${clock(new Date(one.at))}: ${one.ready === null ? "nobody looked" : `${number(one.ready)} ready`}`}</title></rect>
+        ${one.ready > 0 && html`<rect class="band ready" x=${index * 10 + 1} y=${100 - (one.ready / most) * 98} width="8" height=${(one.ready / most) * 98} />`}</g>`)}
+    </svg></figure>`;
+}
+
+/** What was ready in some queues together, by minute, of what the statistics of queues say. */
+export const readiness = (queues) =>
+  (queues[0]?.history ?? []).map((step, index) => {
+    const depths = queues.map((queue) => queue.history[index]?.ready ?? null);
+    return { at: new Date(step.start).getTime(), ready: depths.includes(null) ? null : depths.reduce((total, depth) => total + depth, 0) };
+  });
+
 /** What the fills of the chart mean. */
 export const Legend = () => html`<ul class="legend">${BANDS.map((band) => html`<li key=${band}><svg viewBox="0 0 14 10" width="14" height="10" aria-hidden="true"><rect class=${`band ${band}`} width="14" height="10" /></svg>${band}</li>`)}</ul>`;

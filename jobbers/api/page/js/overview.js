@@ -3,7 +3,7 @@
 import { html, useRef } from "../vendor/vendor.js";
 import { forecast, useAdvice, utilisation } from "./advice.js";
 import { get } from "./api.js";
-import { Chart, Legend, banded, sum } from "./chart.js";
+import { Backlog, Chart, Legend, banded, readiness, sum } from "./chart.js";
 import { Pace, usePace } from "./pace.js";
 import { link } from "./route.js";
 import { duration, many, number, shown } from "./text.js";
@@ -81,7 +81,7 @@ export function Overview() {
   return html`
     <${Heading}>Overview<//>
     <div class="numbers">
-      <${Number} name="Queued" value=${number(counts.queued)} note=${oldest ? whole([`oldest ${duration(oldest)}`, forecast(advice)]) : "nothing waits"} to=${link("tasks", null, { status: "queued" })} />
+      <${Number} name="Queued" value=${number(counts.queued)} note=${oldest ? whole([`oldest ${duration(oldest)}`, forecast(advice, queues.data?.queues ?? [])]) : "nothing waits"} to=${link("tasks", null, { status: "queued" })} />
       <${Number} name="Running" value=${number(counts.running)} note=${workers.data ? whole([utilisation(workers.data.workers), `on ${many(workers.data.workers.length, "worker")}`], " ") : ""} to=${link("tasks", null, { status: "running" })} />
       <${Number} name="Scheduled" value=${number(counts.scheduled)} note="for later, or to retry" to=${link("tasks", null, { status: "scheduled" })} />
       <${Number} name="Dead letters" value=${number(counts.dead)} note=${counts.dead ? "need a decision" : "none"} bad=${counts.dead > 0} to=${link("dead")} />
@@ -90,6 +90,7 @@ export function Overview() {
     </div>
     <${Card} title="Last hour" note="what became of executions, by minute" actions=${html`<${Legend} />`}>
       <${Chart} minutes=${minutes} />
+      ${counted.data?.queues.length > 0 && html`<${Backlog} minutes=${readiness(counted.data.queues)} />`}
     <//>
     <div class="columns">
       ${own}

@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/vendor.js";
 import { get, post, put, remove } from "./api.js";
 import { Field, read } from "./form.js";
 import { Needs, useAdvice } from "./advice.js";
-import { Chart, Legend, banded } from "./chart.js";
+import { Backlog, Chart, Legend, banded, readiness } from "./chart.js";
 import { link } from "./route.js";
 import { useStatistics } from "./statistics.js";
 import { duration, many, number, shown } from "./text.js";
@@ -78,9 +78,10 @@ function Purge({ queue, refresh }) {
 function Hour({ name }) {
   const { data, error } = useStatistics();
   if (!data) return html`<${Card} title="Last hour"><${Waiting} error=${error} /><//>`;
-  const minutes = (data.queues.find((one) => one.name === name)?.history ?? []).slice(-60).map((one) => ({ at: new Date(one.start).getTime(), bands: banded(one.outcomes) }));
+  const found = data.queues.filter((one) => one.name === name);
+  const minutes = (found[0]?.history ?? []).slice(-60).map((one) => ({ at: new Date(one.start).getTime(), bands: banded(one.outcomes) }));
   return html`<${Card} title="Last hour" note="what became of its executions, by minute" actions=${html`<${Legend} />`}>
-    ${minutes.length ? html`<${Chart} minutes=${minutes} />` : html`<${Empty} title="Nothing of it has run within the last hour.">Submit a task of one of its types under <a href="#/types">Task types</a>.<//>`}<//>`;
+    ${minutes.length ? html`<${Chart} minutes=${minutes} /><${Backlog} minutes=${readiness(found)} />` : html`<${Empty} title="Nothing of it has run within the last hour.">Submit a task of one of its types under <a href="#/types">Task types</a>.<//>`}<//>`;
 }
 
 const NONE = { depth: 0, parked: 0, oldest_seconds: 0, paused: false, draining: false, by_priority: {}, max_length: null, when_full: null };
@@ -101,7 +102,7 @@ export function Queue({ name }) {
       ["Max length", queue.max_length === null ? "any" : number(queue.max_length)],
       ["When full", queue.when_full],
     ]} /><//>
-    <${Card} title="What it needs" note="by the last minutes, so that tasks wait 5 s on average"><${Needs} one=${advice.get(name)} /><//>
+    <${Card} title="What it needs" note="by the last minutes, so that tasks wait 5 s on average"><${Needs} one=${advice.get(name)} paused=${queue.paused} /><//>
     <${Hour} name=${name} />
     <div class="columns">
       <div><${Card} title="Flow"><${Flow} queue=${queue} refresh=${refresh} /><//>

@@ -53,7 +53,7 @@ export function QueueTable({ queues, refresh, advice, brief = false }) {
       html`<${State} queue=${queue} />`,
       html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}>${number(queue.depth)}</a>${queue.max_length !== null && html` <span class="faint">of ${number(queue.max_length)}</span>`}`,
       queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
-      html`<${Outlook} one=${advice.get(queue.name)} />`,
+      html`<${Outlook} one=${advice.get(queue.name)} paused=${queue.paused} />`,
       pace(advice.get(queue.name)?.arrival_rate ?? null),
       html`<${Busy} one=${advice.get(queue.name)} />`,
       queue.parked ? html`<a href=${link("limits")} title="wait for a limit, a rate, a turn or a breaker">${number(queue.parked)}</a>` : html`<span class="faint">–</span>`,
