@@ -293,3 +293,46 @@ async def test_backlog_by_minute_and_a_forecast_that_knows_of_pauses(stage: Stag
     row = page.get_by_role("region", name="Queues").get_by_role("row", name="sums")
     await expect(row.locator("td").nth(4)).to_have_text("paused")
     await expect(page.locator(".number").first).not_to_contain_text("no end")
+
+
+async def test_pages_by_keyboard_and_what_keys_there_are(stage: Stage) -> None:
+    page = stage.page
+    await page.keyboard.press("g")
+    await page.keyboard.press("w")
+    await page.get_by_role("heading", level=1, name="Workers", exact=True).wait_for()
+    await page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Shortcuts")
+    await expect(dialog).to_contain_text("Dead letters")
+    await page.keyboard.press("g")
+    await page.keyboard.press("q")  # nothing goes on behind it
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(page.get_by_role("heading", level=1, name="Workers", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Shortcuts ?").click()
+    await dialog.get_by_role("button", name="Close").click()
+    await page.keyboard.press("/")
+    await page.keyboard.type("gq")
+    await expect(page.get_by_label("Find a task by its id")).to_have_value("gq")
+
+
+async def test_who_paused_a_queue(stage: Stage) -> None:
+    page = stage.page
+    await stage.submit("divide", 1)
+    await stage.go("#/queues/sums", "sums")
+    await page.get_by_role("button", name="pause queue sums").click()
+    said = page.get_by_role("list", name="Who changed it").get_by_role("listitem")
+    await expect(said).to_have_count(1)
+    await expect(said).to_contain_text("pause by open:anyone (api)")
+    await page.get_by_role("link", name="All of it in the audit log").click()
+    await page.get_by_role("heading", level=1, name="Audit").wait_for()
+    await expect(page.get_by_role("region", name="Audit log").locator("tbody tr")).to_have_count(1)
+
+
+async def test_a_page_that_could_not_be_loaded_comes_when_the_api_is_back(stage: Stage) -> None:
+    page = stage.page
+    stage.expect_complaints("ERR_CONNECTION_REFUSED", "Failed to fetch", "ERR_")
+    await stage.stop_api()
+    await stage.go("#/limits", "Limits")
+    await stage.see("this part of the page cannot be loaded now")
+    await stage.start_api()
+    await page.get_by_role("link", name="visit:user").wait_for()

@@ -8,6 +8,7 @@ import { Lazy } from "./lazy.js";
 import { Login, Logout, Restriction, me } from "./login.js";
 import { Overview } from "./overview.js";
 import { Queues } from "./queues.js";
+import { Shortcuts } from "./shortcuts.js";
 import { moment } from "./text.js";
 
 // Where to go, by path and title; some only for those who have a scope. A group of pages on one subject shares an entry.
@@ -103,6 +104,7 @@ function Connection() {
 
 function App() {
   const { page, name } = route.value;
+  const pages = PAGES.filter(([, , scope]) => !scope || me.value?.scope === scope);
   const main = useRef(null);
   const first = useRef(true);
   useEffect(() => {
@@ -120,10 +122,10 @@ function App() {
     <div class="frame">
       <header class="side">
         <a class="brand" href="#/"><img src="icon.svg" width="20" height="20" alt="" />Jobbers</a>
-        <nav aria-label="Pages"><ul>${PAGES.filter(([, , scope]) => !scope || me.value?.scope === scope).map(
+        <nav aria-label="Pages"><ul>${pages.map(
           ([path, title]) => html`<li key=${path}><a href=${link(path)} aria-current=${page === path ? "page" : null}>${title}</a></li>`,
         )}</ul></nav>
-        <div class="side-end"><${Find} /><${Theme} /><${Logout} /></div>
+        <div class="side-end"><${Find} /><${Shortcuts} pages=${pages} /><${Theme} /><${Logout} /></div>
       </header>
       <main id="main" ref=${main} tabindex="-1"><${Connection} /><${Restriction} />${view(route.value)}</main>
     </div>

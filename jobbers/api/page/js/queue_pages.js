@@ -8,11 +8,14 @@ import { Backlog, Chart, Legend, banded, readiness } from "./chart.js";
 import { link } from "./route.js";
 import { useStatistics } from "./statistics.js";
 import { duration, many, number, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Table, Text, Waiting, attempt } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Table, Text, Time, Waiting, attempt } from "./ui.js";
+import { me } from "./login.js";
 import { Pause, State } from "./queues.js";
 import { useWatch } from "./watch.js";
 
 const SELDOM = 5000;
+const RARELY = 30_000;
+const LOOKED_AT = 200; // entries of the audit log
 const POLICIES = ["refuse", "drop_oldest"];
 const at = (name) => `queues/${encodeURIComponent(name)}`;
 
@@ -30,7 +33,19 @@ function Flow({ queue, refresh }) {
       ${queue.draining ? null : html`<${Button} onPress=${drain}>Drain<//>`}
       ${(queue.paused || queue.draining) && html`<${Button} onPress=${resume}>Resume<//>`}
     </div>
-    <p class="faint">Paused, it gives nothing out. Drained, it refuses what is submitted, and what is there is done. Resume ends both.</p>`;
+    <p class="faint">Paused, it gives nothing out. Drained, it refuses what is submitted, and what is there is done. Resume ends both.</p>
+    ${me.value?.scope === "admin" && html`<${Changes} queue=${queue} />`}`;
+}
+
+/** Who has paused, drained, resumed or purged it, or changed its length; the newest first. */
+function Changes({ queue }) {
+  const { data } = useWatch(`changes ${queue.name} ${queue.paused} ${queue.draining} ${queue.max_length}`, (signal) => get("audit", { limit: LOOKED_AT }, signal), { every: RARELY });
+  const found = (data?.entries ?? []).filter((entry) => entry.action.startsWith("queues.") && entry.target.split(" ")[0] === queue.name);
+  if (!found.length) return null;
+  return html`<ul class="plain" aria-label="Who changed it">${found.slice(0, 3).map(
+      (entry) => html`<li key=${entry.id}><span class="mono"><${Text}>${entry.action.slice("queues.".length)}<//></span> by <${Text}>${entry.who}<//> <span class="faint">(<${Text}>${entry.via}<//>)</span> <${Time} at=${entry.at} /></li>`,
+    )}</ul>
+    <p><a href=${link("audit", null, { q: `queues ${queue.name}` })}>All of it in the audit log</a></p>`;
 }
 
 function Length({ queue, refresh }) {

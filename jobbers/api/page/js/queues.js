@@ -36,7 +36,7 @@ export function QueueTable({ queues, refresh, advice, brief = false }) {
   if (!queues.length) return html`<${Empty} title="No queue has ever held a task.">Submit one under <a href="#/types">Task types</a>, or with <code>jobbers submit</code>.<//>`;
   const columns = [
     { name: "Queue", grow: true },
-    { name: "State" },
+    { name: "State", phone: false },
     { name: "Ready", end: true },
     { name: "Oldest", end: true },
     { name: "Empty in", end: true, phone: false },
@@ -49,7 +49,7 @@ export function QueueTable({ queues, refresh, advice, brief = false }) {
   const rows = queues.map((queue) => ({
     key: queue.name,
     cells: [
-      html`<a href=${link("queues", queue.name)}><${Text}>${queue.name}<//></a>`,
+      html`<a href=${link("queues", queue.name)}><${Text}>${queue.name}<//></a>${(queue.paused || queue.draining) && html`<span class="narrow"><${State} queue=${queue} /></span>`}`,
       html`<${State} queue=${queue} />`,
       html`<a href=${link("tasks", null, { status: "queued", queue: queue.name })}>${number(queue.depth)}</a>${queue.max_length !== null && html` <span class="faint">of ${number(queue.max_length)}</span>`}`,
       queue.depth ? duration(queue.oldest_seconds) : html`<span class="faint">–</span>`,
