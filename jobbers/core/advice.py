@@ -133,7 +133,10 @@ def _wanted(seen: Observed, load: float, ran: float, target_wait: float) -> tupl
     if wanted == 0:
         return _at_rest(seen)
     if wanted > steady:
-        return wanted, f"{seen.ready} tasks are ready, to be begun within {target_wait:g} s"
+        return (
+            wanted,
+            f"{seen.ready:,} {'task is' if seen.ready == 1 else 'tasks are'} ready, to be begun within {target_wait:g} s",
+        )
     return wanted, f"tasks keep {_few(load)} slots busy, and are to wait {target_wait:g} s at most"
 
 

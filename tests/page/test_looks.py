@@ -102,6 +102,7 @@ async def test_every_page(stage: Stage, shots: Path, theme: str, width: int) -> 
         )
         assert await page.evaluate(UNLABELLED) == [], name
         assert await page.locator("h1").count() == 1, name
+        assert await page.locator("#app > .first").count() == 0, "the page still says that it loads"
 
 
 async def test_every_list_says_what_to_do_when_it_is_empty(stage: Stage) -> None:

@@ -99,3 +99,38 @@ async def test_a_task_is_run_again_with_other_arguments(stage: Stage) -> None:
     await page.get_by_role("button", name="Submit", exact=True).click()
     await expect(page.get_by_role("group", name="Result")).to_contain_text('"two"')
     assert first not in page.url
+
+
+async def test_a_type_is_held_and_let_run_on_its_page(stage: Stage) -> None:
+    page = stage.page
+    await stage.go("#/types/echo", "echo")
+    await page.get_by_role("button", name="Hold all of them…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Hold them").click()
+    await stage.see("all are held")
+    inspector = await stage.app.inspector()
+    (strike,) = await inspector.strikes()
+    assert (strike.type, dict(strike.where), strike.action) == ("echo", {}, "hold")
+    await page.get_by_role("button", name="Let them run").click()
+    await expect(page.get_by_role("button", name="Hold all of them…")).to_be_visible()
+    assert await inspector.strikes() == []
+    await expect(page.get_by_role("link", name="Its errors")).to_have_attribute(
+        "href", "#/dead?by=error&type=echo"
+    )
+
+
+async def test_what_is_sent_while_the_api_is_away_is_kept_and_not_said_to_be_tried_again(
+    stage: Stage,
+) -> None:
+    page = stage.page
+    await stage.submit("divide", 1)
+    await stage.go("#/queues/sums", "sums")
+    await page.get_by_label("max length").fill("77")
+    stage.expect_complaints("ERR_", "Failed to fetch")
+    await stage.stop_api()
+    await page.get_by_role("button", name="Set it").click()
+    await expect(page.locator(".error-text")).to_contain_text("whether this was done is not known")
+    await stage.start_api()
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    await expect(page.get_by_label("max length")).to_have_value("77")
+    await page.get_by_role("button", name="Set it").click()
+    await page.get_by_text("may have 77 ready tasks").wait_for()

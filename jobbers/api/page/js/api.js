@@ -54,7 +54,8 @@ async function call(method, path, body, signal) {
   } catch (error) {
     if (signal?.aborted) throw error;
     connected.value = false;
-    throw new ApiError(0, "unreachable", "the API cannot be reached; trying again", null);
+    const lost = "the API did not answer, so whether this was done is not known: look when it is back, and do it again if need be";
+    throw new ApiError(0, "unreachable", method === "GET" ? "the API cannot be reached; trying again" : lost, null);
   }
   connected.value = true;
   answeredAt.value = new Date();

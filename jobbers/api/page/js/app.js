@@ -133,4 +133,6 @@ function App() {
   `;
 }
 
-render(html`<${App} />`, document.getElementById("app"));
+const place = document.getElementById("app");
+place.replaceChildren(); // it says that it loads
+render(html`<${App} />`, place);

@@ -14,7 +14,7 @@ export function Logs({ id, type }) {
   if (!data.lines.length) {
     return html`<${Card} title="Log"><p class="faint">No line is kept. Set <code>keep_logs</code> (<code>JOBBERS_KEEP_LOGS</code>) to <code>all</code>, or to <code><${Text}>${type}<//></code>, where its workers run.</p><//>`;
   }
-  return html`<${Card} title="Log" note=${`the last ${many(data.lines.length, "line")}`}>
+  return html`<${Card} title="Log" note=${data.lines.length > 1 ? `the last ${many(data.lines.length, "line")}` : "one line"}>
     <div class="scroll log" tabindex="0" role="region" aria-label="Log"><ol>${data.lines.map(
       (line, index) => html`<li key=${index}><${Time} at=${line.time} /> <span class=${LOUD[line.level] ?? "faint"}>${shown(line.level)}</span> <span class="faint" title=${`attempt ${line.attempt}`}><${Text}>${line.logger}<//></span> <span class="log-text"><${Text}>${line.message}<//></span></li>`,
     )}</ol></div><//>`;

@@ -92,7 +92,7 @@ export function Overview() {
       <${Chart} minutes=${minutes} />
       ${counted.data?.queues.length > 0 && html`<${Backlog} minutes=${readiness(counted.data.queues)} />`}
     <//>
-    <div class="columns">
+    <div class="columns lead-on">
       ${own}
       <${Card} title="Workers" flush>${workers.data ? html`<${WorkerTable} workers=${workers.data.workers} />` : html`<${Waiting} error=${workers.error} />`}<//>
     </div>

@@ -1,13 +1,13 @@
 // Task types: what they take, how they are run, and a form to submit one.
 
 import { html, signal, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { get, post, toJson } from "./api.js";
+import { get, post, remove, toJson } from "./api.js";
 import { Field, describe, read } from "./form.js";
 import { Lazy } from "./lazy.js";
 import { link } from "./route.js";
 import { useStatistics } from "./statistics.js";
 import { duration, number, policyWords, shown } from "./text.js";
-import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting } from "./ui.js";
+import { Button, Card, Empty, Facts, Heading, Table, TaskLink, Text, Time, Tree, Waiting, ask, attempt } from "./ui.js";
 import { topicNamed, useWatch } from "./watch.js";
 
 const RARELY = 30_000;
@@ -143,9 +143,25 @@ function Changes({ type }) {
   const { data, refresh } = useWatch(path, (signal) => get(path, {}, signal), { every: RARELY, topic: topicNamed("task-type", type.name) });
   if (!data) return html`<${Card} title="Changed while it runs"><p class="faint">…</p><//>`;
   const now = data.task_type;
-  return html`<${Card} title="Changed while it runs"><${Changed} data=${data} /><//>
+  return html`<${Card} title="Changed while it runs" actions=${html`<${Hold} data=${data} refresh=${refresh} />`}><${Changed} data=${data} /><//>
     <${Card} title="Change how it is run"><details class="options" open=${Object.keys(now.live).length > 0}><summary>Timeout, retries, priority and more</summary>
       <${Lazy} key=${toJson(now.live)} view="LivePolicy" load=${() => import("./policies.js")} type=${now} refresh=${refresh} /></details><//>`;
+}
+
+/** Stops all tasks of a type, and lets them run again. */
+function Hold({ data, refresh }) {
+  const { name } = data.task_type;
+  const held = data.strikes.filter((one) => one.action === "hold" && !Object.keys(one.where).length);
+  const hold = async () => {
+    if (!(await ask(`Hold all tasks of ${shown(name)}?`, "None of them starts, and new ones wait, until you let them run again. What runs goes on.", "Hold them"))) return;
+    await attempt(() => post("strikes", { type: name, action: "hold" }), `Tasks of type ${name} are held within a second`);
+    await refresh();
+  };
+  const lift = async () => {
+    await attempt(() => Promise.all(held.map((one) => remove(`strikes/${encodeURIComponent(one.id)}`))), `Tasks of type ${name} go on within a minute`);
+    await refresh();
+  };
+  return held.length ? html`<${Button} onPress=${lift}>Let them run<//>` : html`<${Button} onPress=${hold}>Hold all of them…<//>`;
 }
 
 function Changed({ data }) {
@@ -161,7 +177,7 @@ function Changed({ data }) {
 function One({ type }) {
   return html`
     <p class="crumbs"><a href="#/types">Task types</a></p>
-    <div class="row wrap title"><${Heading}><${Text}>${type.name}<//><//><span class="push"></span><a class="button" href=${link("tasks", null, { status: "running", type: type.name })}>Its tasks</a></div>
+    <div class="row wrap title"><${Heading}><${Text}>${type.name}<//><//><span class="push"></span><a class="button" href=${link("dead", null, { by: "error", type: type.name })}>Its errors</a><a class="button" href=${link("tasks", null, { status: "running", type: type.name })}>Its tasks</a></div>
     ${type.description && html`<p class="lead pre"><${Text}>${type.description}<//></p>`}
     <div class="columns">
       <${Card} title="Submit">${type.parameters ? html`<${Submit} key=${type.name} type=${type} />` : html`<p class="faint">Its annotations cannot be resolved, so there is no form for it.</p>`}<//>

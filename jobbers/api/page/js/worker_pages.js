@@ -29,10 +29,11 @@ function Orders({ worker, refresh }) {
 }
 
 /** What a worker runs, the longest first. That goes on while the worker is silent, so it is told by the clock here. */
-function Running({ tasks }) {
+function Running({ tasks, silent }) {
   const now = new Date().toISOString();
-  if (!tasks.length) return html`<p class="faint">It runs nothing at the moment.</p>`;
-  return html`<${Table} caption="What it runs"
+  const lost = silent && html`<p class="notice">It hangs, is cut off or has ended: what it ran is given to other workers when its leases run out. Look at its process and its log.</p>`;
+  if (!tasks.length) return lost || html`<p class="faint">It runs nothing at the moment.</p>`;
+  return html`${lost}<${Table} caption="What it runs"
     columns=${[{ name: "Task" }, { name: "Type", grow: true }, { name: "Arguments", wide: true, grow: true }, { name: "Status", wide: true }, { name: "Step", wide: true }, { name: "For", end: true }]}
     rows=${[...tasks].sort((a, b) => (a.started < b.started ? -1 : 1)).slice(0, 50).map((task) => ({
       key: task.id,
@@ -69,7 +70,7 @@ function Worker({ worker, tasks, refresh, alone = false }) {
       ["Last seen", html`<${Time} at=${worker.seen} />`],
       ["Id", html`<span class="id">${shown(worker.id)}</span>`],
     ]} />
-    <${Running} tasks=${tasks} />
+    <${Running} tasks=${tasks} silent=${worker.silent_seconds > SILENT} />
   <//>`;
 }
 
