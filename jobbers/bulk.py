@@ -23,7 +23,7 @@ MOST_LOOKED_AT = 50_000
 SAMPLE = 5
 Action = Literal["cancel", "retry", "drop"]
 ALLOWED: dict[Action, frozenset[Status]] = {
-    "cancel": frozenset({Status.QUEUED, Status.SCHEDULED, Status.RUNNING}),
+    "cancel": frozenset({Status.QUEUED, Status.SCHEDULED, Status.RUNNING, Status.BLOCKED}),
     "retry": frozenset({Status.FAILED, Status.CANCELLED}),
     "drop": frozenset({Status.FAILED}),
 }

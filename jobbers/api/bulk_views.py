@@ -53,8 +53,8 @@ class Bulk(Sent):
     )
 
     action: Literal["cancel", "retry", "drop"] = Field(
-        description="`cancel`: of queued, scheduled or running tasks; `retry`: of failed or cancelled ones, runs not among "
-        "them; `drop`: of failed ones, for good."
+        description="`cancel`: of queued, blocked, scheduled or running tasks; `retry`: of failed or cancelled "
+        "ones, runs not among them; `drop`: of failed ones, for good."
     )
     filter: BulkFilter
     dry_run: bool = Field(False, strict=True, description="Only tell how many match.")

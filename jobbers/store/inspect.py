@@ -15,6 +15,7 @@ from jobbers.core.status import Status
 from jobbers.core.task import TaskRecord
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import GlobalKeys, ShardKeys
+from jobbers.store.parked import list_parked
 from jobbers.store.queues import read_rules
 from jobbers.store.record import read_lane, read_record, read_status
 from jobbers.store.wire import ReplyError
@@ -234,13 +235,16 @@ class InspectStore:
 
     async def list_ids(self, status: Status, queue: str | None, cursor: str | None, limit: int) -> Page:
         """Ids of tasks in a status. Scheduled, running and failed come by time; queued in the order of their lanes;
-        finished newest first, from the capped list of recent ones. A cursor is opaque text from the page before.
+        blocked, of those that stand in a line; finished newest first, from the capped list of recent ones. A cursor is
+        opaque text from the page before.
         """
         if status is Status.QUEUED:
             return await self._list_queued(queue, cursor, limit)
         if status in (Status.SCHEDULED, Status.RUNNING, Status.FAILED):
             name = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}[status]
             return await self._list_indexed(name, cursor, limit, newest_first=status is Status.FAILED)
+        if status is Status.BLOCKED:
+            return Page(*await list_parked(self._gateway, self._shards, cursor, limit))
         return await self._list_recent(status, cursor, limit)
 
     async def _list_queued(self, queue: str | None, cursor: str | None, limit: int) -> Page:

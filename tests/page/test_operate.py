@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
 from jobbers.core.status import Status
+from jobbers.errors import InvalidInput
 from jobbers.keyring import Access
 from tests.page.stage import SECONDS, Stage
 from tests.page.test_page import settled
@@ -303,3 +305,37 @@ async def test_find_tasks_by_their_arguments_and_cancel_just_those(stage: Stage)
     await stage.see("Nothing matches the filter.")
     await page.get_by_role("button", name="Clear", exact=True).click()
     await expect(rows).to_have_count(1)
+
+
+async def test_those_that_stand_in_line_are_listed_in_pages_and_cancelled(stage: Stage) -> None:
+    page = stage.page
+    for user in ("ann", "bob"):
+        await settled(stage, await stage.submit("visit", user), Status.RUNNING)
+    waiting = [await stage.submit("visit", user) for user in ("ann", "bob", "ann", "ann", "bob")]
+    for task in waiting:
+        await settled(stage, task, Status.BLOCKED)
+    inspector = await stage.app.inspector()
+    found: list[str] = []
+    cursor = None
+    while True:
+        part = await inspector.tasks(Status.BLOCKED, cursor=cursor, limit=2)
+        found += [record.id for record in part.tasks]
+        if part.cursor is None:
+            break
+        cursor = part.cursor
+        if len(found) == 2:  # whom the cursor names leaves its line, and nobody is passed over
+            assert (await inspector.cancel([found[1]]))[found[1]]
+    assert sorted(found) == sorted(waiting)
+    with pytest.raises(InvalidInput, match="cursor"):
+        await inspector.tasks(Status.BLOCKED, cursor="0/1:x")
+    await stage.go("#/tasks?status=blocked", "Tasks")
+    rows = page.get_by_role("region", name="Tasks that are blocked").locator("tbody tr")
+    await expect(rows).to_have_count(4)
+    await page.get_by_label("Arguments").fill("bob")
+    await expect(rows).to_have_count(2 - (found[1] in (waiting[1], waiting[4])))
+    await page.get_by_role("button", name="Cancel all that match…").click()
+    await page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel: ")).click()
+    await stage.see("Nothing matches the filter.")
+    assert {one.id for one in (await inspector.tasks(Status.BLOCKED)).tasks} <= {
+        waiting[i] for i in (0, 2, 3)
+    }

@@ -144,8 +144,9 @@ async def list_tasks(
 ) -> TaskPageView:
     """List tasks in a status, and only those that match all that is given.
 
-    Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; the others all. A page looks at
-    5,000 tasks at most: it may be short, even empty, and there is more as long as it has a cursor.
+    Of tasks that ended well, were cancelled or skipped, the most recent ones are listed; of blocked ones those
+    that stand in line for a limit, a rate, a turn or a breaker, not those that wait for others of their run; of the rest
+    all. A page looks at 5,000 tasks at most: it may be short, even empty, and there is more as long as it has a cursor.
     """
     return await page(inspector, wanted, cursor=cursor, limit=limit)
 

@@ -56,7 +56,7 @@ export function QueueTable({ queues, refresh, advice, brief = false }) {
       html`<${Outlook} one=${advice.get(queue.name)} paused=${queue.paused} />`,
       pace(advice.get(queue.name)?.arrival_rate ?? null),
       html`<${Busy} one=${advice.get(queue.name)} />`,
-      queue.parked ? html`<a href=${link("limits")} title="wait for a limit, a rate, a turn or a breaker">${number(queue.parked)}</a>` : html`<span class="faint">–</span>`,
+      queue.parked ? html`<a href=${link("tasks", null, { status: "blocked", queue: queue.name })} title="wait for a limit, a rate, a turn or a breaker">${number(queue.parked)}</a>` : html`<span class="faint">–</span>`,
       html`<${Priorities} depths=${queue.by_priority} />`,
       html`<${Pause} queue=${queue} refresh=${refresh} />`,
     ],

@@ -13,13 +13,14 @@ const SELDOM = 10_000;
 const LONGEST_TOPIC = 400;
 const MOMENT = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/; // as this page writes times into its address
 const LIMIT = 50;
-const STATUSES = ["running", "queued", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
+const STATUSES = ["running", "queued", "blocked", "scheduled", "failed", "succeeded", "cancelled", "skipped"];
 const COUNTED = { running: "running", queued: "queued", scheduled: "scheduled", failed: "dead" };
 
 // What each list says when it is empty.
 const NOTHING = {
   running: ["Nothing runs.", "Tasks appear here while a worker executes them."],
   queued: ["Nothing waits.", "Every task that was ready has been taken."],
+  blocked: ["Nothing stands in line.", "Tasks that wait for a limit, a rate, a turn or a breaker appear here. Those that wait for others of their run are on its page."],
   scheduled: ["Nothing is scheduled.", "Tasks with a delay, and those that wait for their next attempt, appear here."],
   failed: ["No task has failed for good.", "Those whose attempts are used up appear here and under Dead letters."],
   succeeded: ["Nothing has succeeded lately.", "The most recent ones are listed, as long as their records are kept."],
@@ -215,7 +216,7 @@ function Bulk({ choice, tasks, status, refresh }) {
   if (!ids.length) return html`<span class="faint">Choose tasks to ${["failed", "cancelled"].includes(status) ? "run them again" : "cancel them"}.</span>`;
   return html`<div class="row" role="group" aria-label="With those that are chosen">
     <strong class="tabular">${many(ids.length, "task")} chosen</strong>
-    ${["running", "queued", "scheduled"].includes(status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
+    ${["running", "queued", "blocked", "scheduled"].includes(status) && html`<${Button} onPress=${cancel}>Cancel…<//>`}
     ${["failed", "cancelled"].includes(status) && html`<${Button} onPress=${requeue}>Run again<//>`}
     ${status === "failed" && html`<${Button} onPress=${drop}>Delete…<//>`}
     <button class="link" onClick=${choice.clear}>Clear</button>
@@ -240,7 +241,7 @@ export function List({ pages, status, filtered }) {
 function All({ status, chosen, refresh }) {
   const { type, queue } = chosen;
   const given = Object.values(chosen).some(Boolean);
-  const action = ["running", "queued", "scheduled"].includes(status) ? "cancel" : ["failed", "cancelled"].includes(status) ? "retry" : null;
+  const action = ["running", "queued", "blocked", "scheduled"].includes(status) ? "cancel" : ["failed", "cancelled"].includes(status) ? "retry" : null;
   if (!action) return null;
   const words = given ? "all that match" : `all ${status}`;
   const which = `${words}${narrow(chosen) ? " the filters" : ""}${type ? `, of type ${shown(type)}` : ""}${queue ? `, of queue ${shown(queue)}` : ""}`;
