@@ -8,6 +8,7 @@ import { Card, Status, Table, Text } from "./ui.js";
 import { useWatch } from "./watch.js";
 
 const MOST = 10;
+const FEW = 5; // of those that run: what is below moves as they come and go
 const LONGEST = 200;
 const RARELY = 60_000;
 
@@ -16,7 +17,8 @@ export function usual(nodes) {
   const ran = new Map();
   for (const node of nodes) {
     if (node.status !== "succeeded" || !node.started || !node.finished) continue;
-    ran.set(node.type, [...(ran.get(node.type) ?? []), between(node.started, node.finished)]);
+    if (!ran.has(node.type)) ran.set(node.type, []);
+    ran.get(node.type).push(between(node.started, node.finished));
   }
   return new Map([...ran].map(([type, values]) => [type, values.sort((a, b) => a - b)[Math.floor(values.length / 2)]]));
 }
@@ -25,7 +27,7 @@ const earlier = (name) => (a, b) => (a[name] < b[name] ? -1 : a[name] > b[name] 
 
 const LinkTo = ({ node }) => html`<a href=${link("tasks", node.id)}><${Text}>${node.name}<//></a>`;
 
-const cut = (count) => (count > MOST ? `, ${MOST} of them here` : "");
+const cut = (count, most) => (count > most ? `, ${most} of them here` : "");
 
 /** What a node failed with: its error, where that is among the dead letters, or the reason. */
 function Cause({ node, task }) {
@@ -36,7 +38,7 @@ function Cause({ node, task }) {
 function Failed({ failed, run }) {
   const { data } = useWatch(`failed ${run} ${failed.length}`, (signal) => get("tasks", { status: "failed", run, limit: 50 }, signal), { every: RARELY });
   const tasks = new Map((data?.tasks ?? []).map((task) => [task.id, task]));
-  return html`<${Card} title="What went wrong" note=${`${many(failed.length, "node")} failed${failed.length > 1 ? `, the first one first${cut(failed.length)}` : ""}`} flush>
+  return html`<${Card} title="What went wrong" note=${`${many(failed.length, "node")} failed${failed.length > 1 ? `, the first one first${cut(failed.length, MOST)}` : ""}`} flush>
     <${Table} caption="Nodes that failed" columns=${[{ name: "Node", grow: true }, { name: "Type", wide: true }, { name: "Error", grow: true }]}
       rows=${failed.slice(0, MOST).map((node) => ({
         key: node.id,
@@ -47,9 +49,9 @@ function Failed({ failed, run }) {
 function Running({ running, nodes }) {
   const known = usual(nodes);
   const now = new Date().toISOString();
-  return html`<${Card} title="What runs now" note=${`${many(running.length, "node")}${running.length > 1 ? `, the longest first${cut(running.length)}` : ""}`} flush>
+  return html`<${Card} title="What runs now" note=${`${many(running.length, "node")}${running.length > 1 ? `, the longest first${cut(running.length, FEW)}` : ""}`} flush>
     <${Table} caption="Nodes that run" columns=${[{ name: "Node", grow: true }, { name: "Type", wide: true }, { name: "For", end: true }, { name: "Others of its type", end: true }]}
-      rows=${running.slice(0, MOST).map((node) => ({
+      rows=${running.slice(0, FEW).map((node) => ({
         key: node.id,
         cells: [html`<${LinkTo} node=${node} />`, html`<${Text}>${node.type}<//>`, node.started ? duration(Math.max(0, between(node.started, now))) : "–", known.has(node.type) ? duration(known.get(node.type)) : html`<span class="faint">none yet</span>`],
       }))} /><//>`;
