@@ -114,6 +114,7 @@ def test_what_operators_need_now_and_then_is_loaded_when_they_do() -> None:
         "form.js",
         "gantt.js",
         "graph.js",
+        "happening.js",
         "keyboard.js",
         "keys.js",
         "limits.js",

@@ -107,7 +107,7 @@ function Nodes({ run, refresh }) {
   const [rows, setRows] = useState(ROWS);
   const [text, setText] = useState("");
   const wanted = text.trim().toLowerCase();
-  const fits = (node) => !wanted || [node.name, node.type, node.queue, node.id].some((one) => one?.toLowerCase().includes(wanted));
+  const fits = (node) => !wanted || node.id.toLowerCase() === wanted || [node.name, node.type, node.queue].some((one) => one?.toLowerCase().includes(wanted));
   const found = nodes.filter((node) => (!status || (node.status ?? "expired") === status) && fits(node));
   const visible = found.slice(0, rows);
   const statuses = [...new Set(nodes.map((node) => node.status ?? "expired"))];
