@@ -1,4 +1,5 @@
-"""Serves the API over HTTP/3, and over TLS as HTTP/1.1 and HTTP/2 on the TCP port of the same number, with hypercorn."""
+"""Serves the API over HTTP/3, and over TLS as HTTP/1.1 and HTTP/2 on the TCP port of the same number, the latter with
+hypercorn."""
 
 from __future__ import annotations
 
@@ -10,16 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from jobbers.errors import ConfigError
 
 MISSING = "HTTP/3 needs the extra h3: pip install 'jobbers[h3]'"
 GRACE_SECONDS = 5.0
 HANDSHAKE_SECONDS = 10.0
-LONGEST_RESPONSE = 120.0
-"""An answer over HTTP/3 ends after so many seconds: what a caller does not read would be kept without bounds. Those who
-listen to events come back by themselves, with the id of the last one."""
+MOST_CONNECTIONS = 3_000
+"""Over TCP, and as many over UDP: who comes then is not answered."""
 
 
 class Certificate(NamedTuple):
@@ -54,16 +54,16 @@ async def serve_http3(
     """Serve an application until this is cancelled, on the port of ``listener``, which is bound and does not listen yet:
     over TCP, and over UDP on the same port. Raises :class:`ConfigError` if the latter is taken."""
     from hypercorn.asyncio.lifespan import Lifespan
+    from hypercorn.utils import wrap_app
 
     stopping = api.state.jobbers_stopping = asyncio.Event()
     config = _config(certificate, listener.getsockname()[1])
-    app = _wrapped(Bounded(api))
-    lifespan = Lifespan(app, config, asyncio.get_running_loop(), {})
+    lifespan = Lifespan(wrap_app(api, 0, "asgi"), config, asyncio.get_running_loop(), {})
     living = asyncio.ensure_future(lifespan.handle_lifespan())
     await lifespan.wait_for_startup()
     try:
         with _datagrams(listener) as datagrams:
-            await _listen(app, config, listener, datagrams, ready, stopping)
+            await _listen(api, config, listener, datagrams, ready, stopping)
     finally:
         await lifespan.wait_for_shutdown()
         living.cancel()
@@ -78,32 +78,30 @@ async def _listen(
     ready: Callable[[], object],
     stopping: asyncio.Event,
 ) -> None:
-    """What hypercorn's own ``serve`` does, but that leaves its UDP socket open, and is not to be stopped without a wait."""
     from hypercorn.asyncio.tcp_server import TCPServer
-    from hypercorn.asyncio.udp_server import UDPServer
     from hypercorn.asyncio.worker_context import WorkerContext
-    from hypercorn.protocol import quic
+    from hypercorn.utils import wrap_app
 
-    from jobbers.api.http3_streams import TolerantH3
-
-    quic.H3Protocol = TolerantH3  # type: ignore[attr-defined] # there is no other way in
+    wrapped = wrap_app(app, 0, "asgi")
     loop = asyncio.get_running_loop()
     context = WorkerContext(None)
     serving: set[asyncio.Future[Any]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(serving) >= MOST_CONNECTIONS:
+            writer.transport.abort()
+            return
         serving.add(
-            task := asyncio.ensure_future(TCPServer(app, loop, config, context, {}, reader, writer).run())
+            task := asyncio.ensure_future(TCPServer(wrapped, loop, config, context, {}, reader, writer).run())
         )
         task.add_done_callback(serving.discard)
 
     over_tcp = await asyncio.start_server(
         connected, sock=listener, ssl=config.create_ssl_context(), ssl_handshake_timeout=HANDSHAKE_SECONDS
     )
-    transport, over_udp = await loop.create_datagram_endpoint(
-        lambda: UDPServer(app, loop, config, context, {}), sock=datagrams
+    _, over_udp = await loop.create_datagram_endpoint(
+        lambda: _over_udp(app, config, listener), sock=datagrams
     )
-    serving.add(asyncio.ensure_future(over_udp.run()))
     ready()
     try:
         await loop.create_future()  # until this is cancelled
@@ -111,12 +109,28 @@ async def _listen(
         stopping.set()
         over_tcp.close()
         await context.terminated.set()
-        over_udp.datagram_received(b"", ("", 0))  # type: ignore[arg-type] # it looks at that only when something comes
-        _, late = await asyncio.wait(serving, timeout=GRACE_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        transport.close()
+        ending = asyncio.ensure_future(over_udp.stop(GRACE_SECONDS))
+        if serving:
+            _, late = await asyncio.wait(serving, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await ending
+
+
+def _over_udp(app: ASGIApp, config: Any, listener: socket.socket) -> Any:
+    from aioquic.h3.connection import H3_ALPN
+    from aioquic.quic.configuration import QuicConfiguration
+
+    from jobbers.api.http3_streams import Listener
+
+    logging.getLogger("quic").setLevel(
+        logging.WARNING
+    )  # else it tells what strangers make it say, a line for each
+    configuration = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=False)
+    configuration.load_cert_chain(config.certfile, config.keyfile)
+    server = listener.getsockname()[:2]
+    return Listener(app, configuration, server, lambda: config.response_headers("h3"), MOST_CONNECTIONS)
 
 
 def _config(certificate: Certificate, port: int) -> Any:
@@ -133,12 +147,6 @@ def _config(certificate: Certificate, port: int) -> Any:
     return config
 
 
-def _wrapped(app: Any) -> Any:
-    from hypercorn.utils import wrap_app
-
-    return wrap_app(app, 0, "asgi")
-
-
 def _datagrams(listener: socket.socket) -> socket.socket:
     address = listener.getsockname()
     datagrams = socket.socket(listener.family, socket.SOCK_DGRAM)
@@ -149,33 +157,3 @@ def _datagrams(listener: socket.socket) -> socket.socket:
         raise ConfigError(f"cannot listen on UDP port {address[1]}: {error}") from None
     datagrams.setblocking(False)
     return datagrams
-
-
-class Bounded:
-    """Ends what is answered over HTTP/3 after a while."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] != "http" or scope["http_version"] != "3":
-            await self._app(scope, receive, send)
-            return
-        # Of IPv6 there are four parts; and one that is not known must not pass for a caller on this machine.
-        scope["client"] = tuple(scope["client"][:2]) if scope["client"] else ("unknown", 0)
-        started = False
-
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            async with asyncio.timeout(LONGEST_RESPONSE):
-                await self._app(scope, receive, noted)
-        except TimeoutError:
-            if started:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            else:
-                raise
