@@ -148,7 +148,11 @@ async def begin(request: Request, app: Jobbers, caller: Caller, route: Any) -> N
     given = request.headers.getlist(_HEADER)
     if not given or request.method in _SAFE or declared(route)[0] == OPEN:
         return
-    where = hashlib.sha256(f"{caller.who}\0{_checked(given)}".encode(errors="surrogatepass")).hexdigest()[:40]
+    # Who has the name of another, and may use other queues, is not told what that one did.
+    queues = "" if caller.queues is None else "\0" + "\0".join(sorted(caller.queues))
+    where = hashlib.sha256(
+        f"{caller.who}{queues}\0{_checked(given)}".encode(errors="surrogatepass")
+    ).hexdigest()[:40]
     told = f"{place(request.scope)}?{request.scope['query_string'].decode('latin-1')}\0"
     fingerprint = hashlib.sha256(told.encode(errors="surrogatepass") + await request.body()).hexdigest()
     call = Call((await app.client()).store.once, where)

@@ -10,17 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobbers.api.callers import Caller
+from jobbers.api.errors import ApiError
 from jobbers.api.live.topics import Topic
 from jobbers.app import Jobbers
 from jobbers.client import new_id
 from jobbers.core.schedule import Kind, Schedule
-from jobbers.core.task import TaskRecord
+from jobbers.core.task import TaskRecord, TaskSpec
 from jobbers.errors import NotFound
 from jobbers.flow import Dag
 from jobbers.inspector import Inspector
 from jobbers.launch import prepare
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import RUN_TYPE
+from jobbers.store.store import Store
 
 
 async def check_tasks(caller: Caller, inspector: Inspector, task_ids: Sequence[str]) -> None:
@@ -38,14 +40,40 @@ async def theirs(caller: Caller, inspector: Inspector, task_ids: Sequence[str]) 
     if caller.queues is None:
         return set(task_ids)
     records = await inspector.store.inspect.records(list(task_ids), brief=True)
-    return {it.id for it in records if it is not None and await _is_theirs(caller, inspector, it)}
+    return {it.id for it in records if it is not None and await _is_theirs(caller, inspector.store, it)}
 
 
-async def _is_theirs(caller: Caller, inspector: Inspector, record: TaskRecord) -> bool:
+async def check_stand_ins(caller: Caller, store: Store, specs: Sequence[TaskSpec]) -> None:
+    """Raises :class:`ApiError` 409 if a task that is not there for this caller would stand for one of these, by its id or a
+    key: they would hear of it, and a debounce would even take it over."""
+    if caller.queues is None or not specs:
+        return
+    found = await store.tasks.stand_ins(specs)
+    ids = list({task_id for some in found for task_id in some})
+    records = [it for it in await store.inspect.records(ids, brief=True) if it is not None]
+    foreign = {it.id: it.status for it in records if not await _is_theirs(caller, store, it)}
+    for spec, some in zip(specs, found, strict=True):
+        # An id counts for as long as there is a record, and a key that lasts; else who has ended stands for nobody.
+        for_ever = spec.placement.unique_scope == "time"
+        if any(it in foreign and (it == spec.id or for_ever or not foreign[it].final) for it in some):
+            raise not_theirs(caller)
+
+
+def not_theirs(caller: Caller) -> ApiError:
+    """What is said when another's task stands for one that was submitted."""
+    return ApiError(
+        409,
+        "conflict",
+        "another task has this id, or the key by which it is unique, debounced or throttled, and you are restricted to the "
+        f"queues {', '.join(sorted(caller.queues or ()))}: choose another",
+    )
+
+
+async def _is_theirs(caller: Caller, store: Store, record: TaskRecord) -> bool:
     if not record.type.startswith(RUN_TYPE):
         return caller.may_use([record.queue])
     try:
-        plan = await inspector.store.runs.plan(record.id)
+        plan = await store.runs.plan(record.id)
     except NotFound:
         return False
     return caller.may_use([node.queue for node in plan.nodes])

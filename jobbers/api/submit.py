@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jobbers.api.callers import Caller
 from jobbers.api.errors import ANSWERS, ApiError, about, log
 from jobbers.api.once import KEPT_SECONDS, Call
+from jobbers.api.reach import check_stand_ins
 from jobbers.api.schemas import DebounceRequest, Edit, Submission
 from jobbers.api.task_views import Submitted
 from jobbers.api.values import from_json_args, from_json_kwargs
@@ -194,12 +195,14 @@ def load_edit(app: Jobbers, record: TaskRecord, edit: Edit) -> tuple[list[Any], 
     return args, kwargs
 
 
-async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitted]:
-    """Write tasks and tell what became of each.
+async def submit_all(client: Client, caller: Caller, tasks: Sequence[Prepared]) -> list[Submitted]:
+    """Write tasks and tell what became of each. Raises like :func:`check_stand_ins`, and what the store raises.
 
     What there was before is read before, so that no read can fail after the write and make it look undone.
     """
     specs = [task.spec for task in tasks]
+    guarded = [task.spec for task in tasks if task.chosen or _is_keyed(task.spec)]
+    await check_stand_ins(caller, client.store, guarded)
     before = await _statuses(client, [task.spec.id for task in tasks if task.chosen])
     now = await client.store.inspect.now_ms() if any(spec.placement.at_ms for spec in specs) else 0
     pairs = list(zip(specs, await _write(client, specs), strict=True))
@@ -208,6 +211,8 @@ async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitte
     known = before | {
         spec.id: _first_status(spec, now) for spec in specs if spec.id in fresh and spec.script == "submit"
     }
+    # What came in between is not told of, either.
+    await check_stand_ins(caller, client.store, [spec for spec, task_id in pairs if task_id != spec.id])
     known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
     return [
         # not checked once more: it is what was just made
@@ -216,6 +221,10 @@ async def submit_all(client: Client, tasks: Sequence[Prepared]) -> list[Submitte
         )
         for spec, task_id in pairs
     ]
+
+
+def _is_keyed(spec: TaskSpec) -> bool:
+    return bool(spec.placement.unique_key or spec.placement.collapse)
 
 
 async def _write(client: Client, specs: Sequence[TaskSpec]) -> list[str]:

@@ -264,6 +264,10 @@ class ShardKeys:
         """Who waits for a permit of a gate."""
         return f"{self.prefix}{SHARD_KEYS['line']}{gate}"
 
+    def joined(self, task_id: str) -> str:
+        """The task that stands for an id that made none."""
+        return f"{self.prefix}{SHARD_KEYS['joined']}{task_id}"
+
     def collapse(self, key: str) -> str:
         """What a debounced or throttled key has come to."""
         return f"{self.prefix}{SHARD_KEYS['collapse']}{key}"

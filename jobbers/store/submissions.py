@@ -52,6 +52,32 @@ class Submissions:
         replies = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
         return {task_id: holder for reply in replies for task_id, holder in reply.items()}
 
+    async def stand_ins(self, specs: Sequence[TaskSpec]) -> list[list[str]]:
+        """For each of these, which are not there yet, the ids of tasks that may stand for it: its own, that of the holder
+        of its unique key, and what its key has come to. Some may be no more, or have ended."""
+        commands: list[tuple[Argument, ...]] = []
+        for spec in specs:
+            keys, placement = self._shards[self._shard_of(spec)], spec.placement
+            commands += [
+                ("GET", keys.joined(spec.id)),
+                ("GET", keys.unique(placement.unique_key)),
+                ("GET", keys.collapse(spec.key) if placement.collapse else keys.collapse("")),
+            ]
+        replies = [reply.decode() if reply else "" for reply in await self._gateway.commands(commands)]
+        return [
+            # of a period: its first task, when it ends, and the last one
+            [
+                spec.id,
+                *(
+                    word
+                    for reply in replies[3 * index : 3 * index + 3]
+                    for word in reply.split()
+                    if len(word) == 26
+                ),
+            ]
+            for index, spec in enumerate(specs)
+        ]
+
     def _shard_of(self, spec: TaskSpec) -> int:
         shard = shard_of(spec.id, len(self._shards))
         if shard and spec.gates and is_shared(spec.gates):

@@ -75,6 +75,10 @@ class TaskStore:
         """Create tasks; see :meth:`Submissions.many`."""
         return await self._submissions.many(specs)
 
+    async def stand_ins(self, specs: Sequence[TaskSpec]) -> list[list[str]]:
+        """Who may stand for tasks; see :meth:`Submissions.stand_ins`."""
+        return await self._submissions.stand_ins(specs)
+
     async def absent(self, ids: Iterable[str]) -> int:
         """How many of these tasks do not exist."""
         found = await self._gateway.commands(("EXISTS", self._keys(it).task(it)) for it in ids)

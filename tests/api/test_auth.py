@@ -243,6 +243,51 @@ async def test_a_restricted_key_submits_to_its_queues_only(as_mail: httpx2.Async
     assert depths == {"mail": 1}, "nothing of the batch was written"
 
 
+async def test_a_restricted_key_joins_no_task_of_other_queues(
+    app: Jobbers, as_mail: httpx2.AsyncClient, access: Access
+) -> None:
+    key = (await access.create("other", "submit", queues=["other"])).text
+    options: dict[str, Any] = {
+        "unique": {"key": "u"},
+        "debounce": {"wait": 600, "key": "value"},
+        "throttle": {"period": 600, "key": "value"},
+    }
+    for name, option in options.items():
+        theirs = {"type": "keep", "kwargs": {"value": name}, "queue": "other", name: option}
+        mine = {**theirs, "kwargs": {"value": name, "note": "mine"}, "queue": "mail"}
+        made = await as_mail.post("/tasks", json=theirs, headers={"Authorization": f"Bearer {key}"})
+        assert made.status_code == 201
+        task_id = made.json()["id"]
+        named = {"type": "keep", "queue": "mail", "id": task_id}
+        for refused in (
+            await as_mail.post("/tasks", json=mine),
+            await as_mail.post("/tasks", json=named),
+            await as_mail.post("/tasks/batch", json={"tasks": [{"type": "keep", "queue": "mail"}, mine]}),
+        ):
+            assert task_id not in error_of(refused, 409, "conflict")["message"]
+        record = await (await app.inspector()).task(task_id)
+        assert (record.queue, record.keywords) == ("other", {"value": name})
+        again = await as_mail.post("/tasks", json=theirs, headers={"Authorization": f"Bearer {key}"})
+        assert (again.status_code, again.json()["id"]) == (200, task_id), "its own it joins"
+    assert (await as_mail.get("/queues")).json()["queues"] == [], "nothing of the batches was written"
+
+
+async def test_who_has_the_name_of_another_key_is_not_told_what_that_did(
+    app: Jobbers, as_mail: httpx2.AsyncClient, access: Access
+) -> None:
+    task = {"type": "keep", "queue": "other"}
+
+    async def sent(key: str) -> httpx2.Response:
+        given = {"Authorization": f"Bearer {key}", "Idempotency-Key": "once"}
+        return await as_mail.post("/tasks", json=task, headers=given)
+
+    assert (await sent((await access.create("name", "submit")).text)).status_code == 201
+    await access.revoke("name")
+    error_of(
+        await sent((await access.create("name", "submit", queues=["mail"])).text), 403, "queue_forbidden"
+    )
+
+
 async def test_a_restricted_key_starts_only_graphs_and_schedules_of_its_queues(
     app: Jobbers, as_mail: httpx2.AsyncClient
 ) -> None:

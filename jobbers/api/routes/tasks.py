@@ -74,7 +74,7 @@ async def submit(
     Once this is answered, the task server has it. With an `id` of your own, or with an `Idempotency-Key`, the call can be
     repeated when its answer was lost: the task is made once.
     """
-    (submitted,) = await submit_all(client, [prepare(app, caller, submission, call)])
+    (submitted,) = await submit_all(client, caller, [prepare(app, caller, submission, call)])
     if not submitted.created:
         response.status_code = 200
     return submitted
@@ -104,7 +104,7 @@ async def submit_batch(
     few calls, not in one: if the task server fails in between, some may be there. With `id`s of your own, or with an
     `Idempotency-Key`, the batch can be repeated.
     """
-    submitted = await submit_all(client, prepare_all(app, caller, batch.tasks, call))
+    submitted = await submit_all(client, caller, prepare_all(app, caller, batch.tasks, call))
     if not any(task.created for task in submitted):
         response.status_code = 200
     return SubmittedBatch(tasks=submitted)
@@ -318,7 +318,9 @@ async def again(
     its arguments or others. The task itself stays as it is; to give a failed one a new life, see `/requeue`."""
     await check_tasks(caller, inspector, [task_id])
     record = await inspector.task(task_id)
-    (submitted,) = await submit_all(client, [prepare_again(app, caller, record, edit or Edit(), call)])
+    (submitted,) = await submit_all(
+        client, caller, [prepare_again(app, caller, record, edit or Edit(), call)]
+    )
     if not submitted.created:
         response.status_code = 200
     return submitted
