@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,6 +14,9 @@ from jobbers import Jobbers
 from jobbers.api.http3 import Certificate
 from jobbers.api.live.hub import hub_of
 from tests.api.http3_client import Caller, Headers, calling, certificate, serving
+
+from aioquic.quic.configuration import QuicConfiguration  # isort: skip
+from aioquic.quic.connection import QuicConnection  # isort: skip
 
 __all__ = ["certificate"]  # a fixture
 
@@ -118,3 +123,50 @@ async def test_many_requests_at_once(caller: Caller) -> None:
         *(caller.request("GET", "/queues", accept_encoding="gzip") for _ in range(200))
     )
     assert {status for status, *_ in answers} == {200}
+
+
+async def test_who_takes_nothing_is_let_go(
+    service: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobbers.api.http3_streams.READER_SECONDS", 1.0)
+    async with calling(service, certificate) as caller:
+        large = json.dumps(
+            {"type": "keep", "args": ["\x01" * 400_000]}
+        ).encode()  # each is six bytes of an answer
+        task_id = json.loads((await caller.request("POST", "/tasks", large))[2])["id"]
+        # It gives no room for more than the first megabyte, and is not silent either.
+        for name in ("_write_connection_limits", "_write_stream_limits"):
+            monkeypatch.setattr(caller._quic, name, lambda **_: None)
+        caller.send((HEAD, head(path=f"/api/v1/tasks/{task_id}".encode())))
+        async with asyncio.timeout(30):
+            while not caller._closed.is_set():
+                caller._quic.send_ping(1)
+                caller.transmit()
+                await asyncio.sleep(0.1)
+
+
+async def test_connections_are_limited(
+    app: Jobbers, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobbers.api.http3.MOST_CONNECTIONS", 2)
+    async with serving(app, certificate) as url, calling(url, certificate) as caller:
+        assert await opens(url)
+        assert not await opens(url), "one too many"
+        assert (await caller.request("GET", "/health"))[0] == 200
+
+
+async def opens(url: str) -> bool:
+    """Whether the first datagram of a connection is answered, which then is left half open."""
+    loop = asyncio.get_running_loop()
+    quic = QuicConnection(configuration=QuicConfiguration(is_client=True, alpn_protocols=["h3"]))
+    quic.connect(("127.0.0.1", 0), now=loop.time())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+        raw.setblocking(False)
+        raw.connect(("127.0.0.1", urlsplit(url).port))
+        for data, _ in quic.datagrams_to_send(now=loop.time()):
+            raw.send(data)
+        try:
+            async with asyncio.timeout(3):
+                return bool(await loop.sock_recv(raw, 2_000))
+        except TimeoutError:
+            return False
