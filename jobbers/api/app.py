@@ -23,6 +23,7 @@ from jobbers.api.routes import (
     breakers,
     dead_letters,
     doctor,
+    drawings,
     events,
     limits,
     metrics,
@@ -94,6 +95,7 @@ def _router(gate: Gate) -> APIRouter:
     for part in (
         tasks,
         runs,
+        drawings,
         schedules,
         queues,
         limits,

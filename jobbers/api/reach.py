@@ -16,10 +16,11 @@ from jobbers.app import Jobbers
 from jobbers.client import new_id
 from jobbers.core.schedule import Kind, Schedule
 from jobbers.core.task import TaskRecord, TaskSpec
+from jobbers.dag.nodes import MapNode
 from jobbers.errors import NotFound
 from jobbers.flow import Dag
 from jobbers.inspector import Inspector
-from jobbers.launch import prepare
+from jobbers.launch import prepare, task_type_of
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
@@ -117,6 +118,23 @@ def check_graph(caller: Caller, app: Jobbers, dag: Dag, params: Mapping[str, Any
     for node in plan.nodes:
         queues = {node.queue, *_spread(app, [node.type])}
         caller.check_queues(queues, f"node {node.name!r} goes to {', '.join(sorted(queues))}: ")
+
+
+def check_graph_queues(caller: Caller, dag: Dag) -> None:
+    """Raises :class:`ApiError` 403 unless this caller may use every queue that a run of the graph could go to."""
+    queues = graph_queues(dag)
+    caller.check_queues(queues, f"runs of graph {dag.name[:100]!r} go to {', '.join(sorted(queues))}: ")
+
+
+def graph_queues(dag: Dag) -> set[str]:
+    """Every queue that a run of a graph could go to, whatever it is given."""
+    found: set[str] = set()
+    for node in dag.graph.nodes:
+        policy = task_type_of(node.task).policy
+        found.update([node.queue] if node.queue else policy.queues)
+        if isinstance(node, MapNode) and policy.spread is not None:
+            found.update(policy.queues)  # only the worker knows where each item goes
+    return found
 
 
 def check_schedule(caller: Caller, app: Jobbers, schedule: Schedule, params: Mapping[str, Any]) -> None:

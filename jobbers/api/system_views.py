@@ -248,6 +248,10 @@ class SettingsView(View):
     """What a service is set to."""
 
     version: str
+    versions: dict[str, str | None] = Field(
+        description="Of Jobbers, Python and what they work with; `null`: not installed.",
+        examples=[{"jobbers": "1.0.0", "python": "3.11.7", "uvloop": None}],
+    )
     settings: dict[str, str] = Field(description="As text; durations are in seconds, and sizes in bytes.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import httpx2
 import pytest
 
@@ -113,5 +115,7 @@ async def test_one_task_type(api: httpx2.AsyncClient, desk: Desk) -> None:
 
 async def test_settings(api: httpx2.AsyncClient, app: Jobbers) -> None:
     told = (await api.get("/settings")).json()
+    assert told["versions"]["python"] == platform.python_version()
+    assert "redis" in told["versions"]
     assert told["version"] == jobbers.__version__
     assert told["settings"]["namespace"] == app.settings.namespace

@@ -13,7 +13,9 @@ from jobbers import Jobbers
 from jobbers.api import create_app
 from jobbers.api.errors import ANSWERS
 
-NO_JSON = {"GET /api/v1/metrics", "GET /api/v1/events"}
+NO_JSON = {
+    f"GET /api/v1/{path}" for path in ("metrics", "events", "dags/{name}/drawing", "runs/{task_id}/drawing")
+}
 
 
 @pytest.fixture

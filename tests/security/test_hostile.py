@@ -81,6 +81,9 @@ PATHS = [
     ),
     *(
         "GET /dags/{}",
+        "GET /dags/{}/text",
+        "GET /dags/{}/drawing",
+        "GET /runs/{}/drawing",
         "POST /dags/{}/runs",
         "GET /limits/{}",
         "PUT /limits/{}",
@@ -126,6 +129,7 @@ QUERIES = [
         "/events?topic={}",
         "/events?topic=tasks:{}",
     ),
+    *("/dags/sums/text?form={}", "/dags/sums/drawing?form={}", f"/runs/{new_id()}/drawing?form={{}}"),
     *("/events?topic=ended%3Ftype%3D{}%26limit%3D", "/events?topic=task:{}", "/stats/workers?minutes={}"),
 ]
 

@@ -22,6 +22,7 @@ from jobbers.api.system_views import (
     TaskTypeView,
 )
 from jobbers.core.access import Scope
+from jobbers.doctor import versions
 from jobbers.errors import StoreError
 from jobbers.settings import displayed
 
@@ -95,8 +96,8 @@ async def reset_live(app: deps.TheApp, kind: deps.TypeName) -> TaskTypeView:
 
 @router.get("/settings", response_model=SettingsView, openapi_extra=needs(Scope.ADMIN))
 async def settings(app: deps.TheApp) -> SettingsView:
-    """What this service is set to, without secrets: the settings of its app, and its release."""
-    return SettingsView(version=jobbers.__version__, settings=displayed(app.settings))
+    """What this service is set to, without secrets: the settings of its app, and the versions of what it runs on."""
+    return SettingsView(version=jobbers.__version__, versions=versions(), settings=displayed(app.settings))
 
 
 @router.get("/stats", response_model=StatsView, responses=documented(422), openapi_extra=needs(Scope.READ))

