@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 from jobbers.api.schemas import Id, Sent, only_text
 from jobbers.api.task_views import View
 from jobbers.bulk import MOST, Filter, Group, Groups
+from jobbers.core.deeds import Deed
 from jobbers.core.status import Status
 
 GROUP = "^[0-9a-f]{16}$"
@@ -59,6 +60,12 @@ class Bulk(Sent):
     filter: BulkFilter
     dry_run: bool = Field(False, strict=True, description="Only tell how many match.")
     limit: Annotated[int, Field(strict=True, ge=1, le=MOST)] = Field(1_000, description="How many at most.")
+
+    @property
+    def deed(self) -> Deed:
+        """What the audit log calls it."""
+        deeds: dict[str, Deed] = {"cancel": "tasks.cancel", "retry": "tasks.requeue", "drop": "tasks.drop"}
+        return deeds[self.action]
 
     @property
     def described(self) -> str:

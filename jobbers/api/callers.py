@@ -8,12 +8,14 @@ from typing import Any
 
 from jobbers.api.errors import ApiError
 from jobbers.core.access import KeyFacts, Scope
+from jobbers.core.deeds import Deed
 from jobbers.store.runs import RUNS_QUEUE
 
 OPEN = "open"
 """What a route declares that anybody may call, also without a key."""
 _SCOPE = "x-scope"
 _BY_QUEUE = "x-by-queue"
+_DEED = "x-deed"
 _KNOWN = frozenset({OPEN, *Scope})
 
 
@@ -76,12 +78,14 @@ ANYONE = Caller("anyone", Scope.ADMIN, kind="open")
 """Who calls where nobody is asked."""
 
 
-def needs(scope: str, *, by_queue: bool = False) -> dict[str, Any]:
+def needs(scope: str, *, by_queue: bool = False, deed: Deed | None = None) -> dict[str, Any]:
     """The ``openapi_extra=`` of a route: the scope that it needs, or ``open``. ``by_queue``: it checks itself that those
-    who are restricted to queues touch no others; without it, they may not call it at all."""
+    who are restricted to queues touch no others; without it, they may not call it at all. ``deed``: what the audit log
+    calls it, for writes that need ``operate`` or ``admin``."""
     if scope not in _KNOWN:
         raise ValueError(f"there is no scope {scope!r}")
-    return {_SCOPE: str(scope), _BY_QUEUE: by_queue}
+    said: dict[str, Any] = {_SCOPE: str(scope), _BY_QUEUE: by_queue}
+    return said if deed is None else said | {_DEED: deed}
 
 
 def declared(route: Any) -> tuple[str | None, bool]:
@@ -89,6 +93,12 @@ def declared(route: Any) -> tuple[str | None, bool]:
     extra: Mapping[str, Any] = getattr(route, "openapi_extra", None) or {}
     scope = extra.get(_SCOPE)
     return (scope if scope in _KNOWN else None), extra.get(_BY_QUEUE) is True
+
+
+def deed_of(route: Any) -> str:
+    """What the audit log calls a call of this route."""
+    extra: Mapping[str, Any] = getattr(route, "openapi_extra", None) or {}
+    return str(extra.get(_DEED, ""))
 
 
 def check_allowed(caller: Caller, route: Any) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from jobbers.api.callers import ANYONE, OPEN, Caller, check_allowed, declared
+from jobbers.api.callers import ANYONE, OPEN, Caller, check_allowed, declared, deed_of
 from jobbers.api.coalescing import Coalescing
 from jobbers.api.errors import ApiError
 from jobbers.api.oidc import Tokens
@@ -238,7 +238,7 @@ class Gate:
             return
         if scope is not None and not Scope(scope).covers(Scope.OPERATE):
             return
-        action = f"{route.endpoint.__module__.rpartition('.')[2]}.{route.endpoint.__name__}"
+        action = getattr(request.state, "deed", None) or deed_of(route)
         chosen = [*request.path_params.values(), getattr(request.state, "target", "")]
         await self.note(request, caller, action, " ".join(str(word) for word in chosen if word), str(status))
 

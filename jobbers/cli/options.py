@@ -13,6 +13,7 @@ import typer
 from jobbers.app import Jobbers
 from jobbers.cli.apps import load_app
 from jobbers.cli.noting import note
+from jobbers.core.deeds import Deed
 from jobbers.errors import InvalidInput, ServerUnavailable
 from jobbers.settings import load_settings
 from jobbers.store.url import embedded_directory, is_embedded, parse
@@ -77,10 +78,12 @@ class Target(Server):
         return self.app(self.path) if self.path or settings.app else Jobbers(settings=settings)
 
     @asynccontextmanager
-    async def open(self, *, start: bool = False, action: str = "", on: str = "") -> AsyncIterator[Jobbers]:
+    async def open(
+        self, *, start: bool = False, deed: Deed | None = None, on: str = ""
+    ) -> AsyncIterator[Jobbers]:
         """The application, connected. Unless it may ``start`` one, an embedded server must have run here before: else a
-        forgotten URL would look like an empty server. An ``action`` is noted in the audit log, with what it was done
-        ``on``. Raises :class:`ConfigError`, :class:`ServerUnavailable`."""
+        forgotten URL would look like an empty server. A ``deed`` is noted in the audit log, with what it was done ``on``.
+        Raises :class:`ConfigError`, :class:`ServerUnavailable`."""
         app = self.find()
         if not start:
             _refuse_to_start(app.settings.redis_url)
@@ -91,8 +94,8 @@ class Target(Server):
                 yield app
                 failed = False
             finally:
-                if action:
-                    await note(app, action, on, failed=failed)
+                if deed is not None:
+                    await note(app, deed, on, failed=failed)
         finally:
             await app.close()
             app.stop_embedded()

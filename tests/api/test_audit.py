@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
+from pathlib import Path
+from typing import get_args
 
 import httpx2
 import pytest
 
 from jobbers import Jobbers
 from jobbers.api import create_app
+from jobbers.cli import commands
 from jobbers.client import new_id
+from jobbers.core.deeds import Deed
 from jobbers.errors import InvalidInput
 from jobbers.keyring import Access, chosen, clean
 from jobbers.store.embedded import EmbeddedServer
@@ -57,12 +62,12 @@ async def test_who_did_what_to_what(app: Jobbers, desk: Desk) -> None:
         ("key:ops", "queues.pause", "mail", "200"),
         ("key:ops", "tasks.requeue", task_id, "200"),
         ("key:ops", "tasks.cancel", absent, "404"),
-        ("key:ops", "dead_letters.requeue", "type=keep queue=default", "200"),
-        ("key:ops", "dead_letters.drop", written[4][2], "200"),
+        ("key:ops", "tasks.requeue", "type=keep queue=default", "200"),
+        ("key:ops", "tasks.drop", written[4][2], "200"),
         ("key:ops", "schedules.create", "s", "201"),
         ("key:ops", "schedules.delete", "s", "200"),
-        ("key:ops", "access.create_key", "new scope=read", "201"),
-        ("key:ops", "access.revoke_key", "new", "200"),
+        ("key:ops", "keys.create", "new scope=read", "201"),
+        ("key:ops", "keys.revoke", "new", "200"),
     ]
 
 
@@ -92,6 +97,35 @@ async def test_every_write_of_an_operator_is_noted(app: Jobbers) -> None:
                 expected += 1
                 assert len(await entries(app)) == expected, f"{method} {path} left no entry"
     assert expected > 12
+
+
+def words_of_commands() -> set[object]:
+    """All texts in the code of the commands."""
+    trees = [ast.parse(path.read_text()) for path in Path(commands.__path__[0]).glob("*.py")]
+    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
+async def test_each_deed_has_one_name_whichever_way_it_came(app: Jobbers) -> None:
+    """What a command notes and what a route notes for the same are one word, and there is no other."""
+    routes = [
+        operation
+        for methods in create_app(app).openapi()["paths"].values()
+        for method, operation in methods.items()
+        if method != "get" and operation["x-scope"] in ("operate", "admin")
+    ]
+    by_api = {operation["x-deed"] for operation in routes}
+    deeds = set(get_args(Deed))
+    assert by_api | {"login"} == deeds
+    assert deeds - words_of_commands() == {"login", "tasks.bulk"}
+
+
+async def test_an_action_on_many_is_noted_as_that_on_one(api: httpx2.AsyncClient, app: Jobbers) -> None:
+    for action, wanted in (("cancel", "queued"), ("retry", "cancelled"), ("drop", "failed")):
+        chosen = {"action": action, "filter": {"status": wanted, "type": "keep"}}
+        assert (await api.post("/tasks/bulk", json={**chosen, "dry_run": True})).status_code == 200
+        assert (await api.post("/tasks/bulk", json=chosen)).status_code == 200
+    noted = [action for _, action, _, _ in await entries(app)]
+    assert noted == ["tasks.bulk", "tasks.cancel", "tasks.bulk", "tasks.requeue", "tasks.bulk", "tasks.drop"]
 
 
 async def test_it_is_bounded(server: EmbeddedServer) -> None:

@@ -76,17 +76,17 @@ def test_what_commands_do_is_in_the_audit_log(jobbers, shop, desk) -> None:
     answer = jobbers("audit", "--json")
     entries = answer.data["entries"]
     assert [(entry["action"], entry["target"], entry["status"]) for entry in reversed(entries)] == [
-        ("access.create_key", "k scope=read", ""),
+        ("keys.create", "k scope=read", ""),
         ("queues.pause", "mail post", ""),
         ("queues.resume", "mail", ""),
         ("tasks.cancel", task_id, ""),
-        ("dead_letters.requeue", "queue=mail", ""),
-        ("dead_letters.drop", "all=True", ""),
+        ("tasks.requeue", "queue=mail", ""),
+        ("tasks.drop", "all=True", ""),
         ("runs.pause", run_id, ""),
         ("schedules.create", "s", ""),
         ("schedules.pause", "s", ""),
         ("schedules.delete", "none", "failed"),
-        ("access.revoke_key", "k", ""),
+        ("keys.revoke", "k", ""),
         ("doctor.repair", "", ""),
     ]
     assert {entry["who"] for entry in entries} == {f"user:{getpass.getuser()}"}

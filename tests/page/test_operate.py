@@ -266,8 +266,8 @@ async def test_keys_and_the_audit_log(stage: Stage) -> None:
     assert [facts.name for facts in await access.keys()] == ["boss"]
 
     await page.get_by_role("link", name="Audit", exact=True).click()
-    await page.get_by_role("row", name="access.revoke_key").wait_for()
-    await page.get_by_label("Filter").fill("create_key mailer")
+    await page.get_by_role("row", name="keys.revoke").wait_for()
+    await page.get_by_label("Filter").fill("keys.create mailer")
     await expect(page.locator("tbody tr")).to_have_count(1)
     await page.get_by_label("Filter").fill("no such words")
     await stage.see("Nothing matches the filter.")

@@ -43,7 +43,7 @@ async def list_keys(access: deps.TheAccess, window: deps.TheWindow) -> KeyList:
     status_code=201,
     response_model=KeyMade,
     responses=documented(400, 409, 413, 415, 422),
-    openapi_extra=needs(Scope.ADMIN),
+    openapi_extra=needs(Scope.ADMIN, deed="keys.create"),
 )
 async def create_key(access: deps.TheAccess, request: Request, wanted: KeyRequest) -> KeyMade:
     """Make a key. It is in this answer and nowhere else: what is stored cannot be turned back into it.
@@ -70,7 +70,7 @@ async def create_key(access: deps.TheAccess, request: Request, wanted: KeyReques
     "/keys/{name}",
     response_model=KeyRevoked,
     responses=documented(404, 422),
-    openapi_extra=needs(Scope.ADMIN),
+    openapi_extra=needs(Scope.ADMIN, deed="keys.revoke"),
 )
 async def revoke_key(access: deps.TheAccess, name: KeyName) -> KeyRevoked:
     """Take a key away: the next call with it is refused, and logins made with it end."""

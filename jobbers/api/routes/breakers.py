@@ -39,7 +39,11 @@ async def retry_budget(app: deps.TheApp) -> RetryBudgetView:
     return RetryBudgetView.model_validate(await app.breakers.retry_budget())
 
 
-@router.delete("/retries", response_model=RetryBudgetView, openapi_extra=needs(Scope.OPERATE))
+@router.delete(
+    "/retries",
+    response_model=RetryBudgetView,
+    openapi_extra=needs(Scope.OPERATE, deed="breakers.reset_budget"),
+)
 async def reset_retry_budget(app: deps.TheApp) -> RetryBudgetView:
     """Forget what the budget has seen. What waits keeps its time."""
     await app.breakers.reset_retry_budget()
@@ -50,7 +54,7 @@ async def reset_retry_budget(app: deps.TheApp) -> RetryBudgetView:
     "/{name}/trip",
     response_model=BreakerView,
     responses=documented(400, 404, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="breakers.trip"),
 )
 async def trip_breaker(app: deps.TheApp, name: Name, request: TripRequest) -> BreakerView:
     """Open one by hand, for a time or until it is reset. What runs goes on, and what would start waits."""
@@ -62,7 +66,7 @@ async def trip_breaker(app: deps.TheApp, name: Name, request: TripRequest) -> Br
     "/{name}/reset",
     response_model=BreakerReset,
     responses=documented(400, 404, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="breakers.reset"),
 )
 async def reset_breaker(app: deps.TheApp, name: Name, request: ResetRequest | None = None) -> BreakerReset:
     """Close one, and forget how attempts ended. Who waits goes on."""

@@ -61,7 +61,7 @@ async def groups(
     "/requeue",
     response_model=Requeued,
     responses=documented(400, 404, 409, 413, 415, 507),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.requeue"),
 )
 async def requeue(
     app: deps.TheApp,
@@ -97,7 +97,7 @@ async def requeue(
     "/drop",
     response_model=Dropped,
     responses=documented(400, 413, 415),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.drop"),
 )
 async def drop(
     inspector: deps.TheInspector, caller: deps.TheCaller, request: Request, chosen: Selection
@@ -116,7 +116,7 @@ async def drop(
     "/{task_id}",
     response_model=Dropped,
     responses=documented(404),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.drop"),
 )
 async def drop_one(inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId) -> Dropped:
     """Delete one dead letter for good."""

@@ -58,7 +58,7 @@ async def look(app: deps.TheApp) -> Examined:
     "/repair",
     response_model=Examined,
     responses=documented(409, 415, 422),
-    openapi_extra=needs(Scope.ADMIN),
+    openapi_extra=needs(Scope.ADMIN, deed="doctor.repair"),
 )
 async def repair(app: deps.TheApp) -> Examined:
     """Put stored data right where it is wrong, and say what that was; otherwise as `GET /doctor`. Where 20 seconds are not

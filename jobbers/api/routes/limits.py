@@ -43,7 +43,7 @@ async def limit(app: deps.TheApp, name: Name) -> LimitDetails:
     "/{name}",
     response_model=LimitView,
     responses=documented(400, 404, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="limits.set"),
 )
 async def set_limit(app: deps.TheApp, name: Name, request: LimitRequest) -> LimitView:
     """Allow another amount from now on. What runs goes on; who waits for more hears of it within a second."""
@@ -52,7 +52,10 @@ async def set_limit(app: deps.TheApp, name: Name, request: LimitRequest) -> Limi
 
 
 @router.delete(
-    "/{name}", response_model=LimitView, responses=documented(404, 422), openapi_extra=needs(Scope.OPERATE)
+    "/{name}",
+    response_model=LimitView,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.OPERATE, deed="limits.reset"),
 )
 async def reset_limit(app: deps.TheApp, name: Name) -> LimitView:
     """Allow again what the code says."""

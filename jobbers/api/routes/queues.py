@@ -57,7 +57,7 @@ async def queue(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps
     "/queues/{name}/pause",
     response_model=Pause,
     responses=documented(415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="queues.pause"),
 )
 async def pause(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps.QueueName) -> Pause:
     """Give nothing out of a queue any more; what runs goes on, and what is submitted waits."""
@@ -70,7 +70,7 @@ async def pause(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps
     "/queues/{name}/resume",
     response_model=Pause,
     responses=documented(415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="queues.resume"),
 )
 async def resume(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps.QueueName) -> Pause:
     """Give out of a queue again, and take what is submitted again."""
@@ -83,7 +83,7 @@ async def resume(inspector: deps.TheInspector, caller: deps.TheCaller, name: dep
     "/queues/{name}/drain",
     response_model=Draining,
     responses=documented(415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="queues.drain"),
 )
 async def drain(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps.QueueName) -> Draining:
     """Take nothing more that is submitted to a queue: `queue_draining`. What is there, and what runs and retries put there,
@@ -97,7 +97,7 @@ async def drain(inspector: deps.TheInspector, caller: deps.TheCaller, name: deps
     "/queues/{name}/purge",
     response_model=Purged,
     responses=documented(400, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="queues.purge"),
 )
 async def purge(
     inspector: deps.TheInspector, caller: deps.TheCaller, name: deps.QueueName, body: Purge
@@ -118,7 +118,7 @@ async def purge(
     "/queues/{name}/limit",
     response_model=Limit,
     responses=documented(400, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="queues.limit"),
 )
 async def limit(inspector: deps.TheInspector, name: deps.QueueName, body: LimitWanted) -> Limit:
     """Bound how many tasks may be ready in a queue, whatever the code says."""
@@ -130,7 +130,7 @@ async def limit(inspector: deps.TheInspector, name: deps.QueueName, body: LimitW
     "/queues/{name}/limit",
     response_model=Limit,
     responses=documented(422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="queues.unlimit"),
 )
 async def unlimit(inspector: deps.TheInspector, name: deps.QueueName) -> Limit:
     """Let the code say again how many tasks may be ready in a queue."""
@@ -149,7 +149,7 @@ async def routes(inspector: deps.TheInspector, window: deps.TheWindow) -> RouteL
     "/routes/{kind}",
     response_model=Route,
     responses=documented(400, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="queues.route"),
 )
 async def route(inspector: deps.TheInspector, kind: deps.TypeName, body: RouteWanted) -> Route:
     """Send the tasks of a type to this queue from now on. Clients look at most every second."""
@@ -158,7 +158,10 @@ async def route(inspector: deps.TheInspector, kind: deps.TypeName, body: RouteWa
 
 
 @router.delete(
-    "/routes/{kind}", response_model=Route, responses=documented(404, 422), openapi_extra=needs(Scope.OPERATE)
+    "/routes/{kind}",
+    response_model=Route,
+    responses=documented(404, 422),
+    openapi_extra=needs(Scope.OPERATE, deed="queues.unroute"),
 )
 async def unroute(inspector: deps.TheInspector, kind: deps.TypeName) -> Route:
     """Let the tasks of a type go where it says."""

@@ -44,7 +44,7 @@ async def roles(app: deps.TheApp, window: deps.TheWindow) -> RoleList:
     "/{role}",
     response_model=RoleWritten,
     responses=documented(400, 409, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="roles.set"),
 )
 async def set_role(app: deps.TheApp, role: RoleName, body: RoleWanted) -> RoleWritten:
     """Give a role these queues from now on: its workers follow within a second, and what they run goes on.
@@ -60,7 +60,7 @@ async def set_role(app: deps.TheApp, role: RoleName, body: RoleWanted) -> RoleWr
     "/{role}",
     response_model=RoleWritten,
     responses=documented(404, 409, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="roles.reset"),
 )
 async def reset_role(app: deps.TheApp, role: RoleName, force: Force = False) -> RoleWritten:
     """Let the code say again which queues a role has. Refused like the change itself."""

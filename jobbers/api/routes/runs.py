@@ -104,7 +104,7 @@ async def runs(
     "/runs/{task_id}/pause",
     response_model=StatusView,
     responses=documented(404, 409, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="runs.pause"),
 )
 async def pause(
     app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
@@ -119,7 +119,7 @@ async def pause(
     "/runs/{task_id}/resume",
     response_model=StatusView,
     responses=documented(404, 409, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="runs.resume"),
 )
 async def resume(
     app: deps.TheApp, inspector: deps.TheInspector, caller: deps.TheCaller, task_id: deps.TaskId
@@ -134,7 +134,7 @@ async def resume(
     "/runs/{task_id}/retry",
     response_model=RunRepeated,
     responses=documented(400, 404, 409, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="runs.retry"),
 )
 async def retry(
     app: deps.TheApp,

@@ -54,7 +54,7 @@ async def schedules(app: deps.TheApp, window: deps.TheWindow) -> ScheduleList:
             "description": "There was one of this name, and it was to be replaced.",
         },
     },
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="schedules.create"),
 )
 async def create(
     app: deps.TheApp, caller: deps.TheCaller, http: Request, request: ScheduleRequest, response: Response
@@ -127,7 +127,7 @@ async def times(
     "/{name}/pause",
     response_model=ScheduleChange,
     responses=documented(404, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="schedules.pause"),
 )
 async def pause(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Start nothing more of it; what runs goes on."""
@@ -140,7 +140,7 @@ async def pause(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> Schedul
     "/{name}/resume",
     response_model=ScheduleChange,
     responses=documented(404, 415, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="schedules.resume"),
 )
 async def resume(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Go on from now: the slots of the pause are not made good for."""
@@ -153,7 +153,7 @@ async def resume(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> Schedu
     "/{name}/run",
     response_model=ScheduleRun,
     responses=documented(404, 415, 422, 507),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="schedules.run"),
 )
 async def run(app: deps.TheApp, caller: deps.TheCaller, call: deps.TheCall, name: Name) -> ScheduleRun:
     """Start it once now, besides its slots and whatever runs. Each call starts it again, but for those with the same
@@ -166,7 +166,7 @@ async def run(app: deps.TheApp, caller: deps.TheCaller, call: deps.TheCall, name
     "/{name}",
     response_model=ScheduleChange,
     responses=documented(404, 422),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="schedules.delete"),
 )
 async def delete(app: deps.TheApp, caller: deps.TheCaller, name: Name) -> ScheduleChange:
     """Delete it; what it started goes on. One that stands in code comes back with the next worker."""

@@ -29,7 +29,7 @@ async def strikes(inspector: deps.TheInspector, window: deps.TheWindow) -> Strik
     status_code=201,
     response_model=StrikeView,
     responses=documented(400, 413, 415),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="strikes.add"),
 )
 async def add(
     app: deps.TheApp,
@@ -62,7 +62,10 @@ async def add(
 
 
 @router.delete(
-    "/{task_id}", response_model=StrikeView, responses=documented(404), openapi_extra=needs(Scope.OPERATE)
+    "/{task_id}",
+    response_model=StrikeView,
+    responses=documented(404),
+    openapi_extra=needs(Scope.OPERATE, deed="strikes.lift"),
 )
 async def lift(inspector: deps.TheInspector, task_id: deps.TaskId) -> StrikeView:
     """Take a strike back. What it has cancelled stays cancelled; what it holds goes on within a minute."""

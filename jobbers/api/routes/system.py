@@ -67,7 +67,7 @@ async def task_type(
     "/task-types/{kind}/live",
     response_model=TaskTypeView,
     responses=documented(400, 404, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="types.set"),
 )
 async def set_live(app: deps.TheApp, kind: deps.TypeName, body: LiveWanted) -> TaskTypeView:
     """Let these parts of a task type's policy hold from now on, in the place of all that was set live before; what is not
@@ -85,7 +85,7 @@ async def set_live(app: deps.TheApp, kind: deps.TypeName, body: LiveWanted) -> T
     "/task-types/{kind}/live",
     response_model=TaskTypeView,
     responses=documented(404, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="types.reset"),
 )
 async def reset_live(app: deps.TheApp, kind: deps.TypeName) -> TaskTypeView:
     """Take back what was set live: the code says everything again."""

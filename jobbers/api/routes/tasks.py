@@ -114,7 +114,7 @@ async def submit_batch(
     "/bulk",
     response_model=BulkDone,
     responses=documented(400, 413, 415, 507),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.bulk"),
 )
 async def bulk(
     inspector: deps.TheInspector, caller: deps.TheCaller, request: Request, wanted: Bulk
@@ -122,6 +122,8 @@ async def bulk(
     """Cancel, retry or drop all tasks that match a filter, up to `limit`, in chunks; with `dry_run` only tell how many
     match. The call can be repeated: it goes on with those that are left."""
     request.state.target = wanted.described
+    if not wanted.dry_run:
+        request.state.deed = wanted.deed
     with within("filter"):
         queue = caller.chosen_queue(wanted.filter.queue)
         chosen = replace(wanted.filter.chosen(), queue=queue)
@@ -250,7 +252,7 @@ async def result(
     "/{task_id}/cancel",
     response_model=Cancelled,
     responses=documented(400, 404, 413, 415),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.cancel"),
 )
 async def cancel(
     inspector: deps.TheInspector,
@@ -274,7 +276,7 @@ async def cancel(
     "/{task_id}/requeue",
     response_model=StatusView,
     responses=documented(400, 404, 409, 413, 415, 507),
-    openapi_extra=needs(Scope.OPERATE, by_queue=True),
+    openapi_extra=needs(Scope.OPERATE, by_queue=True, deed="tasks.requeue"),
 )
 async def requeue(
     app: deps.TheApp,

@@ -49,7 +49,7 @@ async def granularity(app: deps.TheApp) -> TelemetryView:
     "",
     response_model=TelemetryView,
     responses=documented(400, 413, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="telemetry.set"),
 )
 async def set_granularity(app: deps.TheApp, body: TelemetryWanted) -> TelemetryView:
     """Let these patterns hold, before settings and code, in the place of those that were set live before.
@@ -62,7 +62,10 @@ async def set_granularity(app: deps.TheApp, body: TelemetryWanted) -> TelemetryV
 
 
 @router.delete(
-    "", response_model=TelemetryView, responses=documented(404), openapi_extra=needs(Scope.OPERATE)
+    "",
+    response_model=TelemetryView,
+    responses=documented(404),
+    openapi_extra=needs(Scope.OPERATE, deed="telemetry.reset"),
 )
 async def reset_granularity(app: deps.TheApp) -> TelemetryView:
     """Take back what was set live."""

@@ -46,7 +46,7 @@ async def worker(inspector: deps.TheInspector, worker: WorkerId) -> WorkerDetail
     "/{worker}/pause",
     response_model=WorkerTold,
     responses=documented(404, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="workers.pause"),
 )
 async def pause(inspector: deps.TheInspector, worker: WorkerId) -> WorkerTold:
     """Let a worker claim nothing more; what it runs goes on. It hears of it within two seconds."""
@@ -58,7 +58,7 @@ async def pause(inspector: deps.TheInspector, worker: WorkerId) -> WorkerTold:
     "/{worker}/resume",
     response_model=WorkerTold,
     responses=documented(404, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="workers.resume"),
 )
 async def resume(inspector: deps.TheInspector, worker: WorkerId) -> WorkerTold:
     """Let a paused worker claim again. One that has begun to end is not stopped from it."""
@@ -70,7 +70,7 @@ async def resume(inspector: deps.TheInspector, worker: WorkerId) -> WorkerTold:
     "/{worker}/drain",
     response_model=WorkerTold,
     responses=documented(404, 415, 422),
-    openapi_extra=needs(Scope.OPERATE),
+    openapi_extra=needs(Scope.OPERATE, deed="workers.drain"),
 )
 async def drain(inspector: deps.TheInspector, worker: WorkerId) -> WorkerTold:
     """Let a worker claim nothing more and end, as at SIGTERM: what it runs has its grace time, and then goes by the policy

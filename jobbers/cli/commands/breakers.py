@@ -48,7 +48,7 @@ async def trip_breaker(
     json: Json = False,
 ) -> None:
     """Open one by hand: what runs goes on, what would start waits."""
-    async with target.open(action="breakers.trip", on=_named(name, key)) as app:
+    async with target.open(deed="breakers.trip", on=_named(name, key)) as app:
         await app.breakers.trip(name, key, open_for=open_for)
         state = await app.breakers.get(name, key)
     if json:
@@ -61,7 +61,7 @@ async def trip_breaker(
 @guarded
 async def reset_breaker(name: Name, target: Target, key: Key = None, json: Json = False) -> None:
     """Close one (without a key those of all its keys) and forget how attempts ended; who waits goes on."""
-    async with target.open(action="breakers.reset", on=_named(name, key)) as app:
+    async with target.open(deed="breakers.reset", on=_named(name, key)) as app:
         await app.breakers.reset(name, key)
     if json:
         show_json({"name": name, "key": key})
@@ -77,7 +77,7 @@ async def retry_budget(
     json: Json = False,
 ) -> None:
     """Show how the retry budget of the cluster stands (setting retry_budget)."""
-    async with target.open(action="breakers.reset_budget" if reset else "") as app:
+    async with target.open(deed="breakers.reset_budget" if reset else None) as app:
         if reset:
             await app.breakers.reset_retry_budget()
         state = await app.breakers.retry_budget()

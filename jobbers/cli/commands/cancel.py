@@ -27,7 +27,7 @@ async def cancel(
 
     Exits with 3 when a task does not exist, and with 6 when one had ended before; the others are cancelled all the same.
     """
-    async with target.open(action="tasks.cancel", on=" ".join(task_ids)) as app:
+    async with target.open(deed="tasks.cancel", on=" ".join(task_ids)) as app:
         ended = await (await app.inspector()).cancel(task_ids, reason)
     if json:
         words = {True: "cancelled", False: "ended_before", None: "not_found"}

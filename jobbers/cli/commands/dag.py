@@ -183,7 +183,7 @@ async def runs(
 @guarded
 async def pause(run_id: RunId, target: Target) -> None:
     """Let nothing more of a run start; what runs goes on."""
-    async with target.open(action="runs.pause", on=run_id) as app:
+    async with target.open(deed="runs.pause", on=run_id) as app:
         await app.run(run_id).pause()
     show("paused")
 
@@ -192,7 +192,7 @@ async def pause(run_id: RunId, target: Target) -> None:
 @guarded
 async def resume(run_id: RunId, target: Target) -> None:
     """Let a paused run go on."""
-    async with target.open(action="runs.resume", on=run_id) as app:
+    async with target.open(deed="runs.resume", on=run_id) as app:
         await app.run(run_id).resume()
     show("goes on")
 
@@ -208,7 +208,7 @@ async def retry(
     json: Json = False,
 ) -> None:
     """Repeat a run that failed or was cancelled: what did not succeed runs again, what the others returned is kept."""
-    async with target.open(action="runs.retry", on=run_id) as app:
+    async with target.open(deed="runs.retry", on=run_id) as app:
         names = await app.run(run_id).retry(from_node)
     if json:
         show_json({"id": run_id, "again": names})

@@ -129,7 +129,7 @@ async def requeue(
     edited = new_args is not None or new_kwargs is not None
     if edited and (chosen or len(ids or ()) != 1):
         raise InvalidInput("--args and --kwargs are for one task, named by its id")
-    async with target.open(action="dead_letters.requeue", on=choice.described(ids)) as app:
+    async with target.open(deed="tasks.requeue", on=choice.described(ids)) as app:
         if chosen:
             inspector = await app.inspector()
             count = await inspector.requeue_dead(type=choice.type, queue=choice.queue, limit=limit)
@@ -187,7 +187,7 @@ async def drop(
     chosen = choice.check(ids)
     if not yes and (chosen or len(ids or ()) > 1):
         _confirm("the chosen dead letters" if chosen else f"{len(ids or ())} dead letters")
-    async with target.open(action="dead_letters.drop", on=choice.described(ids)) as app:
+    async with target.open(deed="tasks.drop", on=choice.described(ids)) as app:
         inspector = await app.inspector()
         if chosen:
             _tell("dropped", await inspector.drop_dead(type=choice.type, queue=choice.queue), json)

@@ -30,7 +30,7 @@ async def doctor(
 
     Looks at every record, in steps: on a large server this takes a while. Exits with 1 when something FAILs.
     """
-    async with target.open(action="doctor.repair" if repair else "") as app:
+    async with target.open(deed="doctor.repair" if repair else None) as app:
         checks = await examine(await app.inspector(), app.settings.durability, repair=repair)
     if json:
         show_json({"ok": is_well(checks), "checks": checks})

@@ -74,7 +74,7 @@ async def create(
 
     The first key of a namespace closes its API: from then on it answers only those who have one.
     """
-    async with target.open(start=True, action="access.create_key", on=f"{name} scope={scope}") as app:
+    async with target.open(start=True, deed="keys.create", on=f"{name} scope={scope}") as app:
         access = await _access(app)
         first = not await access.guarded()
         lifetime = inputs.optional_duration(expires, "--expires")
@@ -99,7 +99,7 @@ async def revoke(
     json: Json = False,
 ) -> None:
     """Take keys away: the next call with one of them is refused, and logins made with it end."""
-    async with target.open(action="access.revoke_key", on=" ".join(names)) as app:
+    async with target.open(deed="keys.revoke", on=" ".join(names)) as app:
         access = await _access(app)
         for name in names:
             await access.revoke(name)

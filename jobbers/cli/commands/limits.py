@@ -60,7 +60,7 @@ async def set_limit(
     json: Json = False,
 ) -> None:
     """Allow another amount from now on. What runs goes on; who waits for more hears of it within a second."""
-    async with target.open(action="limits.set", on=name) as app:
+    async with target.open(deed="limits.set", on=name) as app:
         await app.limits.set(name, amount)
         state = await app.limits.get(name)
     _tell(state, json)
@@ -70,7 +70,7 @@ async def set_limit(
 @guarded
 async def reset_limit(name: Name, target: Target, json: Json = False) -> None:
     """Allow again what the code says."""
-    async with target.open(action="limits.reset", on=name) as app:
+    async with target.open(deed="limits.reset", on=name) as app:
         await app.limits.reset(name)
         state = await app.limits.get(name)
     _tell(state, json)

@@ -15,6 +15,7 @@ from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, pace, say, show, show_json, span, table
 from jobbers.cli.running import guarded
 from jobbers.core.advice import Advice
+from jobbers.core.deeds import Deed
 from jobbers.errors import InvalidInput
 from jobbers.store.inspect import QueueInfo
 
@@ -105,7 +106,7 @@ async def limit(
     """Bound how many tasks may be ready in a queue, whatever the code says."""
     if reset and maximum is not None:
         raise InvalidInput("give --max or --reset, not both")
-    async with target.open(action="queues.limit", on=name) as app:
+    async with target.open(deed="queues.unlimit" if reset else "queues.limit", on=name) as app:
         inspector = await app.inspector()
         if reset:
             await inspector.unlimit(name)
@@ -131,7 +132,7 @@ async def purge(
     if not yes and not typer.confirm(f"Cancel everything that waits in {name}?", err=True):
         say("nothing was cancelled")
         return ExitCode.NEGATIVE
-    async with target.open(action="queues.purge", on=name) as app:
+    async with target.open(deed="queues.purge", on=name) as app:
         purged = await (await app.inspector()).purge(name)
     if json:
         show_json({"name": name, "purged": purged})
@@ -155,7 +156,7 @@ async def route(
     """
     if (queue is None) is not reset:
         raise InvalidInput("give a queue, or --reset")
-    async with target.open(action="queues.route", on=type) as app:
+    async with target.open(deed="queues.unroute" if reset else "queues.route", on=type) as app:
         inspector = await app.inspector()
         if queue is None:
             await inspector.unroute(type)
@@ -182,8 +183,12 @@ async def routes(target: Target, json: Json = False) -> None:
 
 
 async def _switch(names: list[str], target: Target, state: str, *, json: bool) -> None:
-    action = {"paused": "pause", "drained": "drain", "resumed": "resume"}[state]
-    async with target.open(action=f"queues.{action}", on=" ".join(names)) as app:
+    deeds: dict[str, Deed] = {
+        "paused": "queues.pause",
+        "drained": "queues.drain",
+        "resumed": "queues.resume",
+    }
+    async with target.open(deed=deeds[state], on=" ".join(names)) as app:
         inspector = await app.inspector()
         switch = {"paused": inspector.pause, "drained": inspector.drain, "resumed": inspector.resume}[state]
         for name in names:

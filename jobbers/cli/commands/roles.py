@@ -61,7 +61,7 @@ async def set_role(
     What they run goes on. Nothing is changed when a queue with work would be left unserved, unless --force is given.
     """
     wanted = _weights(queues, strict=strict)
-    async with target.open(action="roles.set", on=role) as app:
+    async with target.open(deed="roles.set", on=role) as app:
         made = await (await app.live_roles()).set(role, wanted, strict=strict, force=force)
     if json:
         show_json({"name": role, "queues": made.queues, "strict": made.strict})
@@ -73,7 +73,7 @@ async def set_role(
 @guarded
 async def reset(role: Name, target: Target, force: Force = False, json: Json = False) -> None:
     """Let the code say again which queues a role has."""
-    async with target.open(action="roles.reset", on=role) as app:
+    async with target.open(deed="roles.reset", on=role) as app:
         made = await (await app.live_roles()).reset(role, force=force)
     if json:
         show_json(

@@ -131,7 +131,7 @@ async def add(
 ) -> None:
     """Add a schedule, by --cron or by --every."""
     options = policies.options()
-    async with target.open(start=True, action="schedules.create", on=name) as app:
+    async with target.open(start=True, deed="schedules.create", on=name) as app:
         what = _graph(app, starts, arguments) if dag else _task(app, starts, arguments)
         became = await app.schedules.create(name, what, replace=replace, **options)
         moments = await app.schedules.upcoming(name, 1)
@@ -145,7 +145,7 @@ async def add(
 @guarded
 async def pause(names: Names, target: Target, json: Json = False) -> None:
     """Start nothing more of these; what runs goes on."""
-    async with target.open(action="schedules.pause", on=" ".join(names)) as app:
+    async with target.open(deed="schedules.pause", on=" ".join(names)) as app:
         await _each(app.schedules.pause, names, "paused", json)
 
 
@@ -153,7 +153,7 @@ async def pause(names: Names, target: Target, json: Json = False) -> None:
 @guarded
 async def resume(names: Names, target: Target, json: Json = False) -> None:
     """Go on from now; the slots of the pause are not made good for."""
-    async with target.open(action="schedules.resume", on=" ".join(names)) as app:
+    async with target.open(deed="schedules.resume", on=" ".join(names)) as app:
         await _each(app.schedules.resume, names, "resumed", json)
 
 
@@ -161,7 +161,7 @@ async def resume(names: Names, target: Target, json: Json = False) -> None:
 @guarded
 async def delete(names: Names, target: Target, json: Json = False) -> None:
     """Delete these; what they have started goes on. One that stands in code comes back with the next worker."""
-    async with target.open(action="schedules.delete", on=" ".join(names)) as app:
+    async with target.open(deed="schedules.delete", on=" ".join(names)) as app:
         await _each(app.schedules.delete, names, "deleted", json)
 
 
@@ -169,7 +169,7 @@ async def delete(names: Names, target: Target, json: Json = False) -> None:
 @guarded
 async def run(name: Name, target: Target, json: Json = False) -> None:
     """Start it once now, besides its slots, and print the id of the task or run."""
-    async with target.open(action="schedules.run", on=name) as app:
+    async with target.open(deed="schedules.run", on=name) as app:
         task_id = await app.schedules.run(name)
     if json:
         show_json({"id": task_id})

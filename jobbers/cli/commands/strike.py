@@ -61,7 +61,7 @@ async def add(
     clients go by it within a second.
     """
     pairs = inputs.pairs(where, "PARAM=VALUE")
-    async with target.open(start=True, action="strikes.add", on=task_type) as app:
+    async with target.open(start=True, deed="strikes.add", on=task_type) as app:
         strike = _checked(app, task_type, pairs, action=action, reason=reason, running=running)
         added = await (await app.inspector()).strike(strike)
     if json:
@@ -78,7 +78,7 @@ async def lift(
     json: Json = False,
 ) -> None:
     """Take strikes back. What they have cancelled stays cancelled; what they hold goes on within a minute."""
-    async with target.open(action="strikes.lift", on=" ".join(ids)) as app:
+    async with target.open(deed="strikes.lift", on=" ".join(ids)) as app:
         inspector = await app.inspector()
         lifted = [await inspector.lift(strike_id) for strike_id in ids]
     if json:

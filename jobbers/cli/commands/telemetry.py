@@ -44,7 +44,7 @@ async def set_granularity(
     They take the place of all that were set live before. HOW is auto, always, errors, batch, off, slow:500ms, or a ratio.
     """
     text = ", ".join(rules)
-    async with target.open(action="telemetry.set", on=text[:200]) as app:
+    async with target.open(deed="telemetry.set", on=text[:200]) as app:
         report = await (await app.live_granularity()).set(text)
     _show(report, json=json)
 
@@ -53,7 +53,7 @@ async def set_granularity(
 @guarded
 async def reset(target: Target, json: Json = False) -> None:
     """Take back what was set live."""
-    async with target.open(action="telemetry.reset") as app:
+    async with target.open(deed="telemetry.reset") as app:
         report = await (await app.live_granularity()).reset()
     _show(report, json=json)
 

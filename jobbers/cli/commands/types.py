@@ -86,7 +86,7 @@ async def set_policy(name: Name, options: Options, target: Target, json: Json = 
     given = options.given()
     if not given:
         raise InvalidInput("say what to change, as in --timeout 10s or --attempts 1")
-    async with target.open(action="types.set", on=f"{name} {written(given)}"[:200]) as app:
+    async with target.open(deed="types.set", on=f"{name} {written(given)}"[:200]) as app:
         before = (await app.policies.get(name)).live
         state = await app.policies.set(name, **{**before, **given})
     _tell(state, json)
@@ -108,7 +108,7 @@ async def reset(
         if option not in OPTIONS:
             raise InvalidInput(f"there is no option {option[:50]!r} (there are: {', '.join(OPTIONS)})")
     on = " ".join([name, *(options or ())])
-    async with target.open(action="types.reset", on=on[:200]) as app:
+    async with target.open(deed="types.reset", on=on[:200]) as app:
         before = (await app.policies.get(name)).live
         left = {it: value for it, value in before.items() if it not in options} if options else {}
         state = await (app.policies.set(name, **left) if left else app.policies.reset(name))

@@ -11,6 +11,7 @@ from jobbers.cli.lazy import ListGroup, new_cli
 from jobbers.cli.options import Json, Target
 from jobbers.cli.output import console, say, show, show_json, span, table
 from jobbers.cli.running import guarded
+from jobbers.core.deeds import Deed
 from jobbers.store.control import WorkerInfo
 
 cli = new_cli(cls=ListGroup, help="List workers (also without a command); pause them, let them end.")
@@ -60,7 +61,12 @@ async def drain(workers: Ids, target: Target, json: Json = False) -> None:
 
 
 async def _tell(workers: list[str], target: Target, action: str, *, json: bool) -> None:
-    async with target.open(action=f"workers.{action}", on=" ".join(workers)) as app:
+    deeds: dict[str, Deed] = {
+        "pause": "workers.pause",
+        "resume": "workers.resume",
+        "drain": "workers.drain",
+    }
+    async with target.open(deed=deeds[action], on=" ".join(workers)) as app:
         inspector = await app.inspector()
         tell = {
             "pause": inspector.pause_worker,
