@@ -198,11 +198,10 @@ class Schedules:
             if became != "same":
                 log.info("schedule %s: %s", name, became)
 
-    async def stored(self, name: str) -> tuple[Schedule, Mapping[str, Any]]:
-        """The definition of a schedule, and the keywords or parameters that it starts things with. Raises
-        :class:`NotFound`."""
+    async def stored(self, name: str) -> Schedule:
+        """The definition of a schedule. Raises :class:`NotFound`."""
         found = await (await self._client()).store.schedules.get(check_name(name, "the name of a schedule"))
-        return found.schedule, unpack_envelope(found.envelope).kwargs
+        return found.schedule
 
     async def get(self, name: str) -> ScheduleState:
         """One schedule. Raises :class:`NotFound`."""
@@ -214,13 +213,16 @@ class Schedules:
         """Schedules by name: up to ``limit`` of them, behind the name ``after``."""
         return [_state(one) for one in await (await self._client()).store.schedules.listed(after, limit)]
 
-    async def page(self, after: str, limit: int) -> tuple[Sequence[ScheduleState], str | None]:
+    async def page(
+        self, after: str, limit: int, wanted: Callable[[Schedule], bool] | None = None
+    ) -> tuple[Sequence[ScheduleState], str | None]:
         """The next ``limit`` schedules behind the name ``after``, and the name behind which there are more. A page may be
-        short: a schedule whose definition cannot be read is left out."""
+        short: a schedule whose definition cannot be read is left out, and one that is not ``wanted``."""
         store = (await self._client()).store.schedules
         names = await store.names(after, limit + 1)
         found = await store.some(names[:limit])
-        return [_state(one) for one in found], names[limit - 1] if len(names) > limit else None
+        shown = [_state(one) for one in found if wanted is None or wanted(one.schedule)]
+        return shown, names[limit - 1] if len(names) > limit else None
 
     async def upcoming(self, name: str, count: int = SHOWN_SLOTS) -> Sequence[datetime]:
         """The next slots of a schedule, in its own time zone and without jitter; also of one that is paused.

@@ -6,21 +6,19 @@ is not theirs is for them as if it were not there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from jobbers.api.callers import Caller
 from jobbers.api.errors import ApiError
 from jobbers.api.live.topics import Topic
 from jobbers.app import Jobbers
-from jobbers.client import new_id
 from jobbers.core.schedule import Kind, Schedule
 from jobbers.core.task import TaskRecord, TaskSpec
-from jobbers.dag.nodes import MapNode
+from jobbers.dag.nodes import MapNode, Node
 from jobbers.errors import NotFound
 from jobbers.flow import Dag
 from jobbers.inspector import Inspector
-from jobbers.launch import prepare, task_type_of
+from jobbers.launch import task_type_of
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import RUN_TYPE
 from jobbers.store.store import Store
@@ -80,6 +78,14 @@ async def _is_theirs(caller: Caller, store: Store, record: TaskRecord) -> bool:
     return caller.may_use([node.queue for node in plan.nodes])
 
 
+async def their_runs(caller: Caller, app: Jobbers, inspector: Inspector, run_ids: Sequence[str]) -> set[str]:
+    """Those of these runs that :func:`check_run` lets this caller see; for one who is not restricted, all."""
+    if caller.queues is None:
+        return set(run_ids)
+    touched = await inspector.store.runs.touched(run_ids)
+    return {run_id for run_id, it in touched.items() if caller.may_use(it.queues | _spread(app, it.types))}
+
+
 async def check_run(caller: Caller, app: Jobbers, inspector: Inspector, run_id: str) -> None:
     """Raises :class:`NotFound` unless the run is there for this caller, :class:`ApiError` 403 if a map of it spreads over
     queues that are not theirs."""
@@ -110,40 +116,31 @@ async def check_topic(caller: Caller, app: Jobbers, topic: Topic) -> None:
             )
 
 
-def check_graph(caller: Caller, app: Jobbers, dag: Dag, params: Mapping[str, Any]) -> None:
-    """Raises :class:`ApiError` 403 unless every node of this run would go to a queue of this caller."""
+def check_graph(caller: Caller, dag: Dag) -> None:
+    """Raises :class:`ApiError` 403 unless every queue that a node of this graph's runs could go to is this caller's."""
     if caller.queues is None:
         return
-    plan = prepare(dag.graph, params, new_id()).plan
-    for node in plan.nodes:
-        queues = {node.queue, *_spread(app, [node.type])}
+    for node in dag.graph.nodes:
+        queues = _queues_of(node)
         caller.check_queues(queues, f"node {node.name!r} goes to {', '.join(sorted(queues))}: ")
 
 
-def check_graph_queues(caller: Caller, dag: Dag) -> None:
-    """Raises :class:`ApiError` 403 unless this caller may use every queue that a run of the graph could go to."""
-    queues = graph_queues(dag)
-    caller.check_queues(queues, f"runs of graph {dag.name[:100]!r} go to {', '.join(sorted(queues))}: ")
-
-
-def graph_queues(dag: Dag) -> set[str]:
-    """Every queue that a run of a graph could go to, whatever it is given."""
-    found: set[str] = set()
-    for node in dag.graph.nodes:
-        policy = task_type_of(node.task).policy
-        found.update([node.queue] if node.queue else policy.queues)
-        if isinstance(node, MapNode) and policy.spread is not None:
-            found.update(policy.queues)  # only the worker knows where each item goes
+def _queues_of(node: Node) -> set[str]:
+    """All over which its type spreads, unless it names one: another start may choose another."""
+    policy = task_type_of(node.task).policy
+    found = {node.queue} if node.queue else set(policy.queues)
+    if isinstance(node, MapNode) and policy.spread is not None:
+        found.update(policy.queues)  # only the worker knows where each item goes
     return found
 
 
-def check_schedule(caller: Caller, app: Jobbers, schedule: Schedule, params: Mapping[str, Any]) -> None:
-    """Raises :class:`ApiError` 403 unless all that a schedule starts is theirs."""
+def check_schedule(caller: Caller, app: Jobbers, schedule: Schedule) -> None:
+    """Raises :class:`ApiError` 403 unless all that a schedule starts is theirs, and :class:`NotFound` for one of a graph
+    that this app does not have."""
     if caller.queues is None:
         return
     if schedule.kind is Kind.DAG:
-        dag = app.find_dag(schedule.target)
-        check_graph(caller, app, dag, dag.graph.load(params))
+        check_graph(caller, app.find_dag(schedule.target))
         return
     task = app.task_types.get(schedule.target)
     spread = task.policy.queues if task is not None and task.policy.spread is not None else ()
@@ -153,7 +150,28 @@ def check_schedule(caller: Caller, app: Jobbers, schedule: Schedule, params: Map
 async def check_schedule_named(caller: Caller, app: Jobbers, name: str) -> None:
     """Raises :class:`NotFound`, and like :func:`check_schedule`."""
     if caller.queues is not None:
-        check_schedule(caller, app, *await app.schedules.stored(name))
+        check_schedule(caller, app, await app.schedules.stored(name))
+
+
+def their_schedules(caller: Caller, app: Jobbers) -> Callable[[Schedule], bool]:
+    """Tells which schedules :func:`check_schedule` lets this caller see. A graph is looked at once for all of them."""
+    graphs: dict[str, bool] = {}
+
+    def fits(schedule: Schedule) -> bool:
+        try:
+            check_schedule(caller, app, schedule)
+        except (ApiError, NotFound):
+            return False
+        return True
+
+    def theirs(schedule: Schedule) -> bool:
+        if schedule.kind is not Kind.DAG:
+            return fits(schedule)
+        if schedule.target not in graphs:
+            graphs[schedule.target] = fits(schedule)
+        return graphs[schedule.target]
+
+    return theirs
 
 
 def missing(task_id: str) -> NotFound:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from jobbers.store.wire import Argument
 
 RUN_TYPE = "run."
 """What the type of a run's own record begins with; its graph's name follows."""
+_PLANS_AT_ONCE = 10
 RUNS_QUEUE = "runs"
 """What a run's own record says as its queue, whatever the queues of its nodes; it lies in none."""
 
@@ -69,6 +72,13 @@ class StoredPlan:
     nodes: Sequence[StoredNode]
     output: Any
     ends: Sequence[str] = ()
+
+
+class Touched(NamedTuple):
+    """The queues and the task types of a run's nodes."""
+
+    queues: set[str]
+    types: set[str]
 
 
 def launch_words(
@@ -168,3 +178,18 @@ class RunStore:
             return StoredPlan(name, [StoredNode(*node) for node in nodes], unpack(output or b""), ends)
         except (Undecodable, TypeError, ValueError):
             raise NotFound(f"there is no run {run_id}: it never was, or its record has expired") from None
+
+    async def touched(self, run_ids: Sequence[str]) -> dict[str, Touched]:
+        """What runs touch, for those that are there. Their plans are read, some at a time: each has up to 5,000 nodes."""
+        found: dict[str, Touched] = {}
+        for start in range(0, len(run_ids), _PLANS_AT_ONCE):
+            some = run_ids[start : start + _PLANS_AT_ONCE]
+            replies = await self._gateway.commands(
+                ("HGET", self._keys(run_id).task(run_id), "plan") for run_id in some
+            )
+            for run_id, reply in zip(some, replies, strict=True):
+                with suppress(Undecodable, TypeError, ValueError):
+                    _, nodes, _ = unpack(reply if isinstance(reply, bytes) else b"")
+                    found[run_id] = Touched({node[4] for node in nodes}, {node[2] for node in nodes})
+                await asyncio.sleep(0)
+        return found

@@ -297,7 +297,7 @@ async def test_a_restricted_key_starts_only_graphs_and_schedules_of_its_queues(
     mixed.node(keep, mixed.node(keep, 1).on("mail"))
     assert (await as_mail.post("/dags/own/runs", json={})).status_code == 201
     error_of(await as_mail.post("/dags/mixed/runs", json={}), 403, "queue_forbidden")
-    error_of(await as_mail.get("/runs"), 403, "queue_forbidden")
+    assert [run["dag"] for run in (await as_mail.get("/runs")).json()["runs"]] == ["own"]
     every = {"every": 3600}
     assert (await as_mail.post("/schedules", json={"name": "a", "dag": "own", **every})).status_code == 201
     for target in ({"dag": "mixed"}, {"type": "keep"}, {"type": "add", "args": [1]}):

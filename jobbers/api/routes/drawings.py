@@ -10,7 +10,7 @@ from fastapi import Query, Response
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import ApiError, documented
-from jobbers.api.reach import check_graph_queues, check_run
+from jobbers.api.reach import check_graph, check_run
 from jobbers.api.route import Part
 from jobbers.api.routes.runs import DagName
 from jobbers.core.access import Scope
@@ -59,7 +59,7 @@ Rows = Sequence[tuple[str, str, Sequence[str]]]
 async def text(app: deps.TheApp, caller: deps.TheCaller, name: DagName, form: Written = "json") -> Response:
     """A graph as text, with the arguments of its nodes, as `app.load_dag` reads it."""
     dag = app.find_dag(name)
-    check_graph_queues(caller, dag)
+    check_graph(caller, dag)
     try:
         return Response(dag.text(form), media_type=_WRITTEN[form])
     except ConfigError as error:  # a library is missing here: the caller can do without

@@ -9,7 +9,7 @@ from fastapi import Path, Query, Response
 from jobbers.api import deps
 from jobbers.api.callers import needs
 from jobbers.api.errors import documented
-from jobbers.api.reach import check_graph, check_run
+from jobbers.api.reach import check_graph, check_run, their_runs
 from jobbers.api.route import Part
 from jobbers.api.run_views import (
     GraphList,
@@ -25,9 +25,12 @@ from jobbers.api.values import from_json_kwargs
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
+from jobbers.inspector import TaskPage
 
 router = Part(tags=["runs"])
 
+MOST_PLANS = 100
+"""Of so many runs of one page it is looked up which queues they touch."""
 DagName = Annotated[str, Path(description="Name of a graph.", max_length=200, examples=["etl"])]
 
 
@@ -78,7 +81,7 @@ async def start(
     lost: the run is made once."""
     graph = app.find_dag(name)
     params = graph.graph.load(from_json_kwargs(request.params))
-    check_graph(caller, app, graph, params)
+    check_graph(caller, graph)
     chosen = request.id or (call.seed if call is not None else None)
     run_id = chosen or new_id()
     there = chosen is not None and (await client.store.inspect.outcomes([run_id]))[0] is not None
@@ -88,16 +91,27 @@ async def start(
     return RunStarted(id=run_id, created=not there)
 
 
-@router.get("/runs", response_model=RunPage, responses=documented(422), openapi_extra=needs(Scope.READ))
+@router.get(
+    "/runs",
+    response_model=RunPage,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
 async def runs(
+    app: deps.TheApp,
     inspector: deps.TheInspector,
+    caller: deps.TheCaller,
     *,
     dag: Annotated[str | None, Query(max_length=200, description="Only runs of this graph.")] = None,
     cursor: deps.Cursor = None,
     limit: deps.Limit = 100,
 ) -> RunPage:
-    """Runs, the newest first. A page may be short; there is more as long as it has a cursor."""
-    return RunPage.of(await inspector.runs(dag=dag, cursor=cursor, limit=limit))
+    """Runs, the newest first; for a key that is restricted to queues those all of whose tasks are in these, looking at
+    100 at most. A page may be short, even empty; there is more as long as it has a cursor."""
+    most = limit if caller.queues is None else min(limit, MOST_PLANS)
+    page = await inspector.runs(dag=dag, cursor=cursor, limit=most)
+    seen = await their_runs(caller, app, inspector, [run.id for run in page.tasks])
+    return RunPage.of(TaskPage([run for run in page.tasks if run.id in seen], page.cursor))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request, Response
 from jobbers.api import deps
 from jobbers.api.callers import Caller, needs
 from jobbers.api.errors import documented
-from jobbers.api.reach import check_schedule, check_schedule_named
+from jobbers.api.reach import check_schedule, check_schedule_named, their_schedules
 from jobbers.api.route import Part
 from jobbers.api.schedule_views import (
     ScheduleChange,
@@ -34,10 +34,16 @@ router = Part(prefix="/schedules", tags=["schedules"])
 Name = Annotated[str, Path(description="Name of a schedule.", max_length=200, examples=["nightly"])]
 
 
-@router.get("", response_model=ScheduleList, responses=documented(422), openapi_extra=needs(Scope.READ))
-async def schedules(app: deps.TheApp, window: deps.TheWindow) -> ScheduleList:
-    """Schedules by name."""
-    found, last = await app.schedules.page(window.after or "", window.limit)
+@router.get(
+    "",
+    response_model=ScheduleList,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
+async def schedules(app: deps.TheApp, caller: deps.TheCaller, window: deps.TheWindow) -> ScheduleList:
+    """Schedules by name; for a key that is restricted to queues those that start nothing elsewhere, so that a page may be
+    short, even empty."""
+    found, last = await app.schedules.page(window.after or "", window.limit, their_schedules(caller, app))
     return ScheduleList(
         schedules=[ScheduleView.of(one) for one in found], cursor=None if last is None else encoded(last)
     )
@@ -85,13 +91,13 @@ async def _check_queues(
         return
     options = {name: value for name, value in request.options().items() if name != "replace"}
     schedule = app.schedules.definition(request.name, target, **options).schedule
-    check_schedule(caller, app, schedule, target.params if isinstance(target, DagCall) else {})
+    check_schedule(caller, app, schedule)
     if request.replace:
         try:
             there = await app.schedules.stored(request.name)
         except NotFound:
             return
-        check_schedule(caller, app, *there)
+        check_schedule(caller, app, there)
 
 
 @router.get(
