@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -98,9 +98,7 @@ class Node(Placeholder):
         if (trigger is None) == (at_least is None):
             raise InvalidInput("give a trigger, or at_least and a number")
         if at_least is not None:
-            if isinstance(at_least, bool) or at_least < 1:
-                raise InvalidInput(f"at_least must be 1 or more, got {at_least!r}")
-            self.trigger, self.need = Trigger.ANY_SUCCEEDED, at_least
+            self.trigger, self.need = Trigger.ANY_SUCCEEDED, _count("at_least", at_least, 1)
             return self
         try:
             self.trigger = Trigger(trigger or "")
@@ -151,6 +149,10 @@ class Node(Placeholder):
             raise InvalidInput(f"a condition is about a node or a parameter, got a {type(subject).__name__}")
         if equals is not _UNSET and one_of is not _UNSET:
             raise InvalidInput("give equals or one_of, not both")
+        if one_of is not _UNSET and (isinstance(one_of, str | bytes) or not isinstance(one_of, Iterable)):
+            raise InvalidInput(
+                f"one_of is a list of values, got {_shown(one_of)}: for a single value give equals"
+            )
         self.graph.own(it for it in [subject] if isinstance(it, Node))
         if one_of is not _UNSET:
             self.conditions.append(Condition(subject, tests[2], list(one_of)))
@@ -202,17 +204,13 @@ class MapNode(Node):
 
     def at_a_time(self, window: int) -> MapNode:
         """Let at most so many items be under way at a time, up to 1,000; the rest follow as they end."""
-        if isinstance(window, bool) or not 1 <= window <= MAX_WINDOW:
-            raise InvalidInput(f"at_a_time must be from 1 to {MAX_WINDOW:,}, got {window!r}")
-        self.window = window
+        self.window = _count("at_a_time", window, 1, MAX_WINDOW)
         return self
 
     def at_least(self, count: int) -> MapNode:
         """Succeed when so many items have, the others' results being ``None``; by default all must, and after a failure no
         further item is begun."""
-        if isinstance(count, bool) or count < 0:
-            raise InvalidInput(f"at_least must be 0 or more, got {count!r}")
-        self.enough = count
+        self.enough = _count("at_least", count, 0)
         return self
 
 
@@ -233,3 +231,17 @@ def zipped(*sources: Any) -> Over:
 def product(*sources: Any) -> Over:
     """Map over every combination of the items of several lists; those of the last one change fastest."""
     return Over("product", sources)
+
+
+def _count(what: str, value: object, least: int, most: int | None = None) -> int:
+    """A whole number within bounds. Raises :class:`InvalidInput`."""
+    rule = f"{least} or more" if most is None else f"from {least} to {most:,}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidInput(f"{what} must be a whole number, {rule}, got {_shown(value)}")
+    if not least <= value <= (most or value):
+        raise InvalidInput(f"{what} must be {rule}, got {value}")
+    return value
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:80]

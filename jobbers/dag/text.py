@@ -63,7 +63,7 @@ def dumps(graph: Graph, form: str = "json") -> str:
         # PyYAML writes these three so that it reads another character, unless all that is not ASCII is escaped.
         readable = not any(odd in text for odd in "\x85\u2028\u2029")
         return checked_size(str(pyyaml().safe_dump(data, sort_keys=False, allow_unicode=readable)))
-    raise InvalidInput(f"there is no form {short(form)}; there are json, yaml")
+    raise InvalidInput(f"there is no form {short(str(form))}; there are json, yaml")
 
 
 def loads(text: str, find_task: FindTask) -> Graph:

@@ -118,6 +118,22 @@ def test_what_cannot_be_built() -> None:
         plan(Graph("empty"))
 
 
+@pytest.mark.parametrize("wrong", ["x", 1.5, None, True, [1], {}])
+def test_what_is_no_number_and_no_list(wrong: Any) -> None:
+    graph = Graph("g")
+    node, many = graph.node(COUNT, "a"), graph.map(FETCH, ["a"])
+    with pytest.raises(InvalidInput, match="at_a_time must be a whole number, from 1 to 1,000, got"):
+        many.at_a_time(wrong)
+    with pytest.raises(InvalidInput, match="at_least must be a whole number, 0 or more, got"):
+        many.at_least(wrong)
+    if wrong is not None:  # that is: not given
+        with pytest.raises(InvalidInput, match="at_least must be a whole number, 1 or more, got"):
+            node.when(at_least=wrong)
+    with pytest.raises(InvalidInput, match=r"one_of is a list of values, got .*: for a single value give"):
+        node.only_if(many, one_of="x" if wrong in ([1], {}) else wrong)
+    assert not node.conditions
+
+
 @pytest.mark.parametrize(
     ("cases", "default", "words"),
     [
