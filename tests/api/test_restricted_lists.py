@@ -1,4 +1,4 @@
-"""Lists of runs and schedules for keys that are restricted to queues: what is wholly in these, and nothing else."""
+"""Lists for keys that are restricted to queues: runs and schedules that are wholly in these, numbers, and nothing else."""
 
 from __future__ import annotations
 
@@ -105,6 +105,23 @@ async def test_a_graph_that_goes_elsewhere_in_its_turn_is_not_theirs(
         error_of(await as_mail.post("/schedules", json=body), 403, "queue_forbidden")
     assert (await (await app.inspector()).runs()).tasks == []
     assert not await app.schedules.list()
+
+
+async def test_numbers_and_advice(app: Jobbers, as_mail: httpx2.AsyncClient) -> None:
+    keep = app.find("keep")
+    for queue in ("mail", "sms", "other"):
+        await keep.options(queue=queue).submit()
+    stats = (await as_mail.get("/stats/queues")).json()
+    assert [queue["name"] for queue in stats["queues"]] == ["mail", "sms"]
+    assert {row["queue"] for row in stats["types"]} <= {"mail", "sms"}
+    advice = (await as_mail.get("/advice")).json()["advice"]
+    assert [one["queue"] for one in advice] == ["mail", "sms"]
+    page = (await as_mail.get("/advice?limit=1")).json()
+    (rest,) = (await as_mail.get("/advice", params={"cursor": page["cursor"]})).json()["advice"]
+    assert rest["queue"] == "sms"
+    assert (await as_mail.get("/scale/mail")).status_code == 200
+    error_of(await as_mail.get("/scale/other"), 403, "queue_forbidden")
+    error_of(await as_mail.get("/stats"), 403, "queue_forbidden")
 
 
 async def test_what_is_listed_of_those_who_are_not_restricted_is_all(app: Jobbers) -> None:

@@ -30,10 +30,14 @@ TargetWait = Annotated[
 
 
 @router.get(
-    "/stats/queues", response_model=StatisticsView, responses=documented(422), openapi_extra=needs(Scope.READ)
+    "/stats/queues",
+    response_model=StatisticsView,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
 )
 async def queue_statistics(
     inspector: deps.TheInspector,
+    caller: deps.TheCaller,
     window: deps.TheWindow,
     minutes: Minutes = 60,
     step: Annotated[
@@ -45,7 +49,8 @@ async def queue_statistics(
     Costs a small read a minute and shard, and one for each task that is scheduled, running or dead, up to 10,000 of each.
     """
     seen = await inspector.statistics(minutes)
-    found, cursor = window.of(seen.queues, lambda queue: queue.name)
+    theirs = [queue for queue in seen.queues if caller.may_use([queue.name])]
+    found, cursor = window.of(theirs, lambda queue: queue.name)
     return StatisticsView.of(seen, found, step, cursor)
 
 
@@ -64,12 +69,21 @@ async def worker_statistics(
     return WorkerStatisticsList(workers=[WorkerStatisticsView.of(worker) for worker in found], cursor=cursor)
 
 
-@router.get("/advice", response_model=AdviceList, responses=documented(422), openapi_extra=needs(Scope.READ))
+@router.get(
+    "/advice",
+    response_model=AdviceList,
+    responses=documented(422),
+    openapi_extra=needs(Scope.READ, by_queue=True),
+)
 async def advice(
-    inspector: deps.TheInspector, window: deps.TheWindow, target_wait: TargetWait = 5.0
+    inspector: deps.TheInspector,
+    caller: deps.TheCaller,
+    window: deps.TheWindow,
+    target_wait: TargetWait = 5.0,
 ) -> AdviceList:
     """For each queue, how fast tasks arrive and can be run, and how many workers keep their wait below the target."""
-    found, cursor = window.of(await inspector.advice(target_wait), lambda one: one.queue)
+    theirs = [one for one in await inspector.advice(target_wait) if caller.may_use([one.queue])]
+    found, cursor = window.of(theirs, lambda one: one.queue)
     return AdviceList(
         target_wait=target_wait, advice=[AdviceView.model_validate(one) for one in found], cursor=cursor
     )

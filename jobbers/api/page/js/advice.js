@@ -9,7 +9,7 @@ import { useWatch } from "./watch.js";
 
 /** The advice for all queues by name; empty until it is there. */
 export function useAdvice() {
-  const { data } = useWatch("advice", (signal) => get("advice", {}, signal), { topic: "advice" });
+  const { data } = useWatch("advice", (signal) => get("advice", {}, signal), { every: 5000, topic: "advice" });
   return new Map((data?.advice ?? []).map((one) => [one.queue, one]));
 }
 
