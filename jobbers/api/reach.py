@@ -17,7 +17,7 @@ from jobbers.core.task import TaskRecord, TaskSpec
 from jobbers.dag.nodes import MapNode, Node
 from jobbers.errors import NotFound
 from jobbers.flow import Dag
-from jobbers.inspector import Inspector
+from jobbers.inspector import Inspector, TaskPage
 from jobbers.launch import task_type_of
 from jobbers.store.maps import MAP_TYPE
 from jobbers.store.runs import RUN_TYPE
@@ -78,12 +78,13 @@ async def _is_theirs(caller: Caller, store: Store, record: TaskRecord) -> bool:
     return caller.may_use([node.queue for node in plan.nodes])
 
 
-async def their_runs(caller: Caller, app: Jobbers, inspector: Inspector, run_ids: Sequence[str]) -> set[str]:
-    """Those of these runs that :func:`check_run` lets this caller see; for one who is not restricted, all."""
+async def their_runs(caller: Caller, app: Jobbers, page: TaskPage) -> TaskPage:
+    """A page of runs without those that :func:`check_run` does not let this caller see."""
     if caller.queues is None:
-        return set(run_ids)
-    touched = await inspector.store.runs.touched(run_ids)
-    return {run_id for run_id, it in touched.items() if caller.may_use(it.queues | _spread(app, it.types))}
+        return page
+    touched = await (await app.client()).store.runs.touched(page.tasks)
+    theirs = {run_id for run_id, it in touched.items() if caller.may_use(it.queues | _spread(app, it.types))}
+    return TaskPage([run for run in page.tasks if run.id in theirs], page.cursor)
 
 
 async def check_run(caller: Caller, app: Jobbers, inspector: Inspector, run_id: str) -> None:

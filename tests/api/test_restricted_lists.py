@@ -10,7 +10,9 @@ import pytest
 
 from jobbers import Jobbers, RoundRobin
 from jobbers.api.routes import runs as run_routes
+from jobbers.client import new_id
 from jobbers.keyring import Access
+from jobbers.store import runs as store_runs
 from tests.api.support import call, error_of, served
 
 
@@ -69,6 +71,27 @@ async def test_runs(app: Jobbers, as_mail: httpx2.AsyncClient, monkeypatch: pyte
     page = (await as_mail.get("/runs", params={"limit": 500})).json()
     assert len(page["runs"]) < 3
     assert page["cursor"] is not None, "there is more, and this one looked at two"
+
+
+async def test_what_runs_touch_is_kept_for_the_latest(
+    app: Jobbers, as_mail: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_runs, "_MOST_TOUCHED", 3)
+    run_id = new_id()
+    await app.dags["own"].submit_as(run_id, {})
+    for _ in range(2):
+        for name in ("own", "mixed"):
+            await app.dags[name].submit()
+    for _ in range(2):
+        shown = (await as_mail.get("/runs")).json()["runs"]
+        assert [run["dag"] for run in shown] == ["own"] * 3
+    store = (await app.client()).store
+    assert len(store.runs._touched) == 3
+    # the record expires, and the id comes again for something else
+    await store.gateway.commands([("DEL", store.shards[0].task(run_id))])
+    await app.dags["mixed"].submit_as(run_id, {})
+    shown = (await as_mail.get("/runs")).json()["runs"]
+    assert run_id not in {run["id"] for run in shown}
 
 
 async def test_schedules(app: Jobbers, as_mail: httpx2.AsyncClient) -> None:

@@ -25,7 +25,6 @@ from jobbers.api.values import from_json_kwargs
 from jobbers.client import new_id
 from jobbers.core.access import Scope
 from jobbers.core.status import Status
-from jobbers.inspector import TaskPage
 
 router = Part(tags=["runs"])
 
@@ -110,8 +109,7 @@ async def runs(
     100 at most. A page may be short, even empty; there is more as long as it has a cursor."""
     most = limit if caller.queues is None else min(limit, MOST_PLANS)
     page = await inspector.runs(dag=dag, cursor=cursor, limit=most)
-    seen = await their_runs(caller, app, inspector, [run.id for run in page.tasks])
-    return RunPage.of(TaskPage([run for run in page.tasks if run.id in seen], page.cursor))
+    return RunPage.of(await their_runs(caller, app, page))
 
 
 @router.post(
