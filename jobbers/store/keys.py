@@ -23,6 +23,7 @@ what is global has the tag ``{<namespace>}``, G below.
 | K:joined:<id>          | string | the task that stands for an id that made none; expires                       |
 | K:runs                 | zset   | runs by the ms at which they were launched; trimmed by the janitor           |
 | K:expiring             | zset   | open runs by the ms of their deadline; and those of which tasks are left     |
+| K:holding              | zset   | open runs of which tasks are left to be held or let go, by ms since when     |
 | K:untold               | zset   | ended tasks that have not told all others of it, by ms for which to keep those |
 | K:paused               | set    | queues that give nothing out                                                 |
 | K:queues               | hash   | rules for queues: drain:, live: and code:<queue>, see store/queues.py        |
@@ -95,6 +96,7 @@ SHARD_KEYS: dict[str, str] = {
     "joined": ":joined:",
     "runs": ":runs",
     "expiring": ":expiring",
+    "holding": ":holding",
     "untold": ":untold",
     "paused": ":paused",
     "queues": ":queues",
@@ -144,7 +146,7 @@ FIELDS = (
     "step", "progress", "beat", "beat_due", "slow_at", "finished", "reason", "result", "blob", "call",
     "run", "node", "waits", "next", "trigger", "cause", "plan", "output", "parts",
     "need", "missed", "caught", "undoes", "map", "index", "total", "expanded", "window", "enough", "broken",
-    "stands_in", "held", "expires", "gates", "parked", "winding", "revival",
+    "stands_in", "held", "expires", "gates", "parked", "winding", "revival", "holding",
 )  # fmt: skip
 """Fields of a record. ``lane`` is ``queue:priority``, ``entry`` the id of its lane entry, ``env`` the envelope,
 ``owner`` ``<worker>/<nonce>``, ``gated`` 1 when there is a deadline, unique key, error report or run, ``unique`` the
@@ -159,7 +161,8 @@ counts, ``cause`` which task first went wrong before it, ``missed`` 1 when a bra
 would start, and its ``output`` is what it returns, with references to results. What takes long is done in steps:
 ``winding`` says of a run that has ended how many of its tasks are to be looked at ("all" at first), for how many ms they
 are kept, and by which call they are cancelled if they have not ended ("-" if the run has not been ended before them);
-``revival`` has a line for each task that is still to get its new life.
+``revival`` has a line for each task that is still to get its new life; ``holding`` is how far into ``parts`` tasks have
+been held, or, if the run is not ``held``, let go.
 
 A map has ``total`` items, of which ``expanded`` have become tasks; at most ``window`` are under way; ``enough`` is how many
 must succeed where not all must, ``broken`` the first that did not. Such a task has its ``map`` there, and its ``index``. A
@@ -198,6 +201,7 @@ class ShardKeys:
         self.leases = self.prefix + SHARD_KEYS["leases"]
         self.dead = self.prefix + SHARD_KEYS["dead"]
         self.expiring = self.prefix + SHARD_KEYS["expiring"]
+        self.holding = self.prefix + SHARD_KEYS["holding"]
         self.untold = self.prefix + SHARD_KEYS["untold"]
         self.runs = self.prefix + SHARD_KEYS["runs"]
         self.paused = self.prefix + SHARD_KEYS["paused"]

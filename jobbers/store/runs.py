@@ -165,7 +165,10 @@ class RunStore:
 
     async def hold(self, run_id: str, *, pause: bool) -> None:
         """Pause an open run, or let it go on. Raises :class:`NotFound`, and :class:`Conflict` for one that has ended."""
-        status = await self._gateway.run("hold", self._keys(run_id).prefix, [run_id, int(pause)])
+        prefix = self._keys(run_id).prefix
+        status, left = await self._gateway.run("hold", prefix, [run_id, int(pause), 0])
+        while left:  # workers would go on with it, too
+            _, left = await self._gateway.run("hold", prefix, [run_id, int(pause), 1])
         if not status:
             raise NotFound(f"there is no run {run_id}: it never was, or its record has expired")
         if status != b"blocked":

@@ -35,7 +35,7 @@ LIBRARY = ("_lib.lua", "_breakers.lua", "_gates.lua", "_launch.lua", "_ends.lua"
 STEP = 3000
 """What one script may do to others when tasks of runs end: to end a task counts 8, which takes about 60 us of the server,
 so that it is kept from others for some 25 ms. The rest follows step by step."""
-SHORT_STEP = 30
+SHORT_STEP = 10
 """The same under the testing kit's clock, where even small runs take several steps, as else only those of many nodes do."""
 
 Name = TypeVar("Name", bound=str)

@@ -111,6 +111,7 @@ class UpkeepStore:
             keys.dead: b"zset",
             keys.runs: b"zset",
             keys.expiring: b"zset",
+            keys.holding: b"zset",
             keys.untold: b"zset",
             keys.schedules: b"zset",
             keys.recent: b"stream",

@@ -25,7 +25,7 @@ TYPES = {
     "lane": "stream", "first": "list", "lanes": "set", "due": "zset", "leases": "zset", "dead": "zset", "unique": "string",
     "collapse": "string", "joined": "string",
     "runs": "zset", "expiring": "zset", "paused": "set", "recent": "stream", "stats": "hash", "duty": "string",
-    "untold": "zset", "clock": "string",
+    "untold": "zset", "holding": "zset", "clock": "string",
     "limits": "hash", "permits": "zset", "line": "zset", "gates": "set", "refill": "zset", "parked": "hash",
     "schedules": "zset", "schedule": "hash", "meta": "hash", "workers": "zset", "worker": "hash",
     "keys": "hash", "session": "string", "bucket": "string", "once": "hash", "audit": "stream",
@@ -44,7 +44,7 @@ LASTING = (
     "runs", "expiring", "schedules", "schedule", "limits", "line", "gates", "refill", "parked", "lane", "first", "lanes",
     "due", "leases", "dead", "paused", "recent", "clock", "meta", "workers", "keys", "audit", "roles", "queues",
     "routes", "policies", "granularity", "served",
-    "strikes", "breakers", "tripped", "untold",
+    "strikes", "breakers", "tripped", "untold", "holding",
 )  # fmt: skip
 PLACES = {Status.SCHEDULED: "due", Status.RUNNING: "leases", Status.FAILED: "dead"}
 UNSTARTED = frozenset({Status.BLOCKED, Status.SCHEDULED, Status.QUEUED})
@@ -334,6 +334,8 @@ def deadlines_are_of_open_runs(shard: Shard) -> Iterator[Violation]:
             yield Violation(f"{shard.prefix} {task_id}", "has a deadline and is not in expiring")
         if {"winding", "revival"} & fields.keys() and task_id not in shard.members("expiring"):
             yield Violation(f"{shard.prefix} {task_id}", "has tasks to look at and is not in expiring")
+        if "holding" in fields and task_id not in shard.members("holding"):
+            yield Violation(f"{shard.prefix} {task_id}", "has tasks to hold or let go and is not in holding")
         if status in FINAL and "next" in fields and task_id not in shard.members("untold"):
             yield Violation(f"{shard.prefix} {task_id}", "has not told all of its end and is not in untold")
 

@@ -16,7 +16,8 @@ moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the scrip
            watched at that instant
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
-told       ``task``, ``what``: a client was told of an end, or that the task is ``gone``
+told       ``task``, ``what``: a client was told of an end, that the task is ``gone`` or that the run is ``paused``
+resuming   ``task``: a client is about to have a run go on
 killed     ``process``; ``worker`` where one began by that name and no other ever will
 snapshot   what happens after this may be lost
 rolled_back  it was lost
@@ -35,7 +36,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from jobbers.core.status import FINAL, TRANSITIONS, Event, Status
 from jobbers.testing.checker_limits import limits_hold
-from jobbers.testing.checker_runs import each_edge_once, maps_end_truly, runs_end_truly
+from jobbers.testing.checker_runs import (
+    each_edge_once,
+    maps_end_truly,
+    paused_runs_start_nothing,
+    runs_end_truly,
+)
 from jobbers.testing.finding import Finding, Run
 from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
@@ -46,15 +52,15 @@ CREATING = ("submit", "submit_gated", "collapse", "launch", "expand")
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others: of its run, or in the line of a gate, where a permit is handed on."""
 _MOVES: dict[str, tuple[Event, ...]] = {
-    "claim": (Event.CLAIM, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
-    "promote": (Event.PROMOTE, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
+    "claim": (Event.CLAIM, Event.HOLD, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
+    "promote": (Event.PROMOTE, Event.HOLD, Event.PARK, Event.EXPIRE, Event.CANCEL, *_RUN_MOVES),
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
     "permits": (Event.UNBLOCK,),
     "submit_gated": (Event.CANCEL, *_RUN_MOVES),
     # The last item of a map may have ended before the map's own execution does.
     "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),
-    "hold": (Event.HOLD, Event.UNBLOCK),
+    "hold": (Event.HOLD, Event.UNBLOCK, Event.PARK),
     "follow": (Event.SUCCEED, Event.FOLLOW, *_RUN_MOVES),
     **{event.value: (event, *_RUN_MOVES) for event in (Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL)},
     **{event.value: (event, Event.UNBLOCK) for event in (Event.RETRY, Event.SNOOZE, Event.RELEASE)},
@@ -262,7 +268,7 @@ def quiescence(run: Run) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     no_loss, refused_is_not_written, created_once, legal_transitions, one_acceptance, no_stale_acceptance, attempt_budget,
     lease_exclusion, recovery_bound, first_in_first_out, in_its_place, told_the_truth, each_edge_once, runs_end_truly,
-    maps_end_truly, limits_hold, nobody_crashes, quiescence,
+    paused_runs_start_nothing, maps_end_truly, limits_hold, nobody_crashes, quiescence,
 )  # fmt: skip
 
 

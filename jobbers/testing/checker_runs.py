@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -76,6 +78,28 @@ def runs_end_truly(run: Run) -> Iterator[Finding]:
         provided_for = birth.get("caught") or birth.get("map")
         if Status.SUCCEEDED in ends and moves[-1]["to"] == Status.FAILED and not provided_for:
             yield Finding("runs_end_truly", task, f"failed, and run {of} succeeded")
+
+
+def paused_runs_start_nothing(run: Run) -> Iterator[Finding]:
+    """When a client has been told that a run is paused, none of its tasks starts that was ready then, until somebody has it
+    go on. (What waits for a retry goes on, and so do items of maps.)"""
+    born = _born(run)
+    for told in run.of_kind["told"]:
+        if told["what"] != "paused" or told["seq"] in run.lost:
+            continue
+        resumed = [event["seq"] for event in run.of_kind["resuming"] if event["task"] == told["task"]]
+        later = [*resumed, *(event["seq"] for event in run.of_kind["rolled_back"])]
+        until = min((seq for seq in later if seq > told["seq"]), default=math.inf)
+        for task, birth in born.items():
+            if birth.get("run") != told["task"] or birth.get("map"):
+                continue
+            for before, move in itertools.pairwise(run.moves[task]):
+                ready = before["to"] in (Status.QUEUED, Status.BLOCKED) and before["seq"] < told["seq"]
+                starts = move["to"] == Status.RUNNING and move["by"] != "found"
+                if ready and starts and told["seq"] < move["seq"] < until:
+                    yield Finding(
+                        "paused_runs_start_nothing", task, f"started, and its run {told['task']} was paused"
+                    )
 
 
 def maps_end_truly(run: Run) -> Iterator[Finding]:

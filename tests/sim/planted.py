@@ -85,6 +85,15 @@ BUGS: dict[str, Rewrite] = {
     "the tasks of a cancelled run go on": _replaced(
         "cancel", old="for n = #ids, 1, -1 do", new="for n = 0, 1, -1 do"
     ),
+    "a pause is noted, and what is ready starts": _replaced(
+        "hold", "promote", old="FROM.hold[part[1]]", new="false"
+    ),
+    "a pause and its end take one step": _replaced(
+        "hold", "promote", old="if after < math.huge then", new="if false then"
+    ),
+    "what a claim holds of a paused run is forgotten": _replaced(
+        "claim", old="TO.hold, 'held', 1", new="TO.hold"
+    ),
     "a permit is not given back": _replaced(
         *FENCED,
         "reclaim",

@@ -411,6 +411,16 @@ async def test_in_a_paused_run_nobody_gets_a_permit(store: Store) -> None:
     assert await claimed_ids(store) == [ids["b"]]
 
 
+async def test_what_goes_on_after_a_pause_waits_for_its_turn(store: Store) -> None:
+    fields = {name: {"gates": "f1/turn"} for name in "ab"}
+    run, ids = await kit.launch(store, {"a": "", "b": ""}, fields=fields)
+    assert await field(store, ids["b"], "parked") == "turn"
+    await store.runs.hold(run, pause=True)
+    await store.runs.hold(run, pause=False)
+    assert [await field(store, ids[name], "parked") for name in "ab"] == [None, "turn"]
+    assert await claimed_ids(store, OWNER) == [ids["a"], ids["b"]]  # a start is the end of a turn
+
+
 async def test_items_of_maps_pass_gates_too(store: Store) -> None:
     from jobbers.store.maps import ItemTask
 

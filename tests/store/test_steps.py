@@ -8,6 +8,7 @@ import pytest
 
 from jobbers.client import new_id
 from jobbers.core.ids import tail_of, with_tail
+from jobbers.core.lanes import Lane
 from jobbers.core.payload import Gathered
 from jobbers.core.status import Status
 from jobbers.store.maps import ItemTask
@@ -245,3 +246,102 @@ async def test_marks_of_ends_of_which_nothing_is_left_to_be_told_are_taken_in_st
     assert (0 < first.moved < many, first.next_ms) == (True, 0)
     await finish(store)
     assert await store.gateway.command("EXISTS", keys.untold) == 0
+
+
+async def hold_some(store: Store, run: str, *, pause: bool) -> None:
+    """The first step of a client that dies then."""
+    reply = await store.gateway.run("hold", store.shards[0].prefix, [run, int(pause), 0])
+    assert reply == [b"blocked", 1]
+
+
+async def test_nothing_of_a_run_starts_from_the_first_step_of_its_pause_on(store: Store) -> None:
+    run, ids = await launch(store, {"a": "", "b": "a"} | WIDE)
+    (task,) = await claim(store, 1)
+    assert task.id == ids["a"]
+    await hold_some(store, run, pause=True)
+    left = (await counts(store, ids))["queued"]
+    assert 0 < left < MANY
+    assert await claim(store) == []
+    assert (await counts(store, ids)).get("queued", 0) < left  # a claim holds what it finds
+    assert await succeed(store, [ids["a"]]) == []
+    await finish(store)
+    assert await counts(store, ids) == {"succeeded": 1, "blocked": MANY + 1}
+    assert await field(store, run, "holding") is None
+    assert (await store.upkeep.promote(0, RETENTION)).next_ms is None
+    await hold_some(store, run, pause=False)
+    assert 0 < (await counts(store, ids))["queued"] < MANY
+    await finish(store)
+    assert await counts(store, ids) == {"succeeded": 1, "queued": MANY + 1}
+    assert await field(store, run, "holding") is None
+    assert await claim(store, 1) != []
+
+
+async def test_items_of_maps_go_on_while_their_run_is_paused(store: Store) -> None:
+    run, ids = await launch(store, {"map": ""} | WIDE, fields={"map": {"window": 4}})
+    assert [task.id for task in await claim(store, 1)] == [ids["map"]]
+    await hold_some(store, run, pause=True)
+    item = ItemTask(with_tail(new_id(), tail_of(ids["map"])), "items:5", ENVELOPE)
+    assert await store.maps.expand(ids["map"], OWNER, TYPE, 0, [item])
+    assert [task.id for task in await claim(store, lanes=(Lane("items", 5),))] == [item.id]
+
+
+async def test_who_wants_something_else_begins_anew(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    prefix = store.shards[0].prefix
+    await hold_some(store, run, pause=True)
+    await hold_some(store, run, pause=False)
+    assert await store.gateway.run("hold", prefix, [run, 1, 1]) == [b"blocked", 0]  # overtaken
+    await finish(store)
+    assert await counts(store, ids) == {"queued": MANY}
+    assert await store.gateway.run("hold", prefix, [run, 0, 1]) == [b"blocked", 0]  # finished by others
+    await store.runs.hold(run, pause=True)
+    assert await counts(store, ids) == {"blocked": MANY}
+    assert (await store.upkeep.promote(0, RETENTION)).next_ms is None
+
+
+async def test_a_run_can_be_cancelled_and_repeated_while_it_is_paused(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    await hold_some(store, run, pause=True)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    assert await field(store, run, "holding") is None
+    assert await store.gateway.command("EXISTS", store.shards[0].holding) == 0
+    await store.runs.revive(run, MANY, [RevivedTask(task_id, 0, [run]) for task_id in ids.values()])
+    await finish(store)
+    assert await counts(store, ids) == {"queued": MANY}
+
+
+async def test_a_run_that_is_paused_while_it_is_revived_starts_nothing(store: Store) -> None:
+    run, ids = await launch(store, WIDE)
+    await store.tasks.cancel([run], RETENTION, "enough")
+    words: list[str | int] = [run, "call", MANY]
+    for task_id in ids.values():
+        words += (task_id, 0, run, "")
+    assert (await store.gateway.run("revive", store.shards[0].prefix, words))[0] == b"more"
+    await store.runs.hold(run, pause=True)
+    await finish(store)
+    assert await counts(store, ids) == {"blocked": MANY}
+    await store.runs.hold(run, pause=False)
+    assert await counts(store, ids) == {"queued": MANY}
+
+
+async def test_runs_that_are_held_are_found_again(store: Store) -> None:
+    keys = store.shards[0]
+    run, ids = await launch(store, WIDE)
+    await hold_some(store, run, pause=True)
+    await store.gateway.command("DEL", keys.holding)
+    found = await store.upkeep.repair(0, [run], LEASE, RETENTION, mend=True)
+    assert [finding.id for finding in found] == [run]
+    await finish(store)
+    assert await counts(store, ids) == {"blocked": MANY}
+
+
+@pytest.mark.parametrize("garbage", ["-1", "x", "9" * 30, ""])
+async def test_garbage_in_the_mark_of_a_pause_stops_nobody(store: Store, garbage: str) -> None:
+    keys = store.shards[0]
+    run, _ = await launch(store, {"a": ""})
+    await store.gateway.command("HSET", keys.task(run), "holding", garbage)
+    await store.gateway.command("ZADD", keys.holding, 1, run, 2, "gone")
+    await finish(store)
+    assert await field(store, run, "holding") is None
+    assert await store.gateway.command("EXISTS", keys.holding) == 0
+    assert len(await claim(store)) == 1

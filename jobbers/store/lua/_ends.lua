@@ -25,7 +25,7 @@ local function close(id, record, event, stamp, retention, tally, ...)
   redis.call('HSET', key, 'status', status, 'finished', stamp, ...)
   if record[6] then
     local more = redis.call('HMGET', key, 'unique', 'run', 'next', 'cause', 'parts', 'caught', 'map', 'index', 'expanded', 'expires',
-      'gates', 'parked', 'revival')
+      'gates', 'parked', 'revival', 'holding')
     if more[12] then
       redis.call('HDEL', key, 'parked')
       leave_line(id, more[12], record[3])
@@ -46,6 +46,10 @@ local function close(id, record, event, stamp, retention, tally, ...)
     if more[5] then
       if more[13] then
         redis.call('HDEL', key, 'revival') -- nobody needs what has not got its new life yet
+      end
+      if more[14] then
+        redis.call('HDEL', key, 'holding')
+        on(K.holding, 'ZREM', id)
       end
       redis.call('HSETNX', key, 'winding', 'all ' .. retention .. ' -')
       winding[#winding + 1] = id

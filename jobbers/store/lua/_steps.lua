@@ -168,3 +168,45 @@ local function revive_some(run)
   on(K.expiring, 'ZREM', run)
   return false
 end
+
+-- Of a task of a run that is paused: what is queued is held. It gives back what it had for its lane.
+local function hold_task(id, gates, now)
+  redis.call('HSET', P .. K.task .. id, 'status', TO.hold, 'held', 1)
+  if gates then
+    give_back(id, gates, false, now, false)
+  end
+end
+
+-- Hold what is queued of a run that is paused, or let go what is held of one that is not, from a byte of the list of its tasks on.
+-- How far that is goes into `holding`. Returns whether some are left.
+local function hold_some(run, from, now)
+  local place = P .. K.task .. run
+  local r = redis.pcall('HMGET', place, 'status', 'parts', 'held')
+  local after = FROM.join[r[1]] and r[2] and math.min(tonumber(string.match(tostring(from), '^%d+$')) or 1, #r[2] + 1) or math.huge
+  while after < math.huge and spent < STEP do
+    local first, last = string.find(r[2], '%S+', after)
+    after = last and last + 1 or math.huge
+    local id = last and string.sub(r[2], first, last) or ''
+    local key = P .. K.task .. id
+    local part = last and redis.pcall('HMGET', key, 'status', 'lane', 'entry', 'held', 'gates', 'created', 'stands_in') or {}
+    spent = spent + 2
+    if r[3] and part[2] and FROM.hold[part[1]] then
+      redis.pcall('XDEL', P .. K.lane .. part[2], part[3] or '0-0')
+      hold_task(id, part[5], now)
+      spent = spent + (part[5] and 7 or 3)
+    elseif not r[3] and part[4] and part[2] and FROM.unblock[part[1]] then
+      redis.call('HDEL', key, 'held')
+      enter(id, key, part[2], part[6], not part[7] and part[5], TO.unblock, now)
+      spent = spent + (part[5] and 7 or 3)
+    end
+  end
+  if after < math.huge then
+    redis.call('HSET', place, 'holding', whole(after))
+    on(K.holding, 'ZADD', 'NX', whole(now), run)
+    redis.call('PUBLISH', P .. K.bell, '')
+    return true
+  end
+  redis.pcall('HDEL', place, 'holding')
+  on(K.holding, 'ZREM', run)
+  return false
+end

@@ -30,14 +30,20 @@ end
 local function passes_gate(id, key, lane, entry, created)
   local gate = redis.call('HMGET', key, 'deadline', 'unique', 'gates', 'stands_in', 'run', 'map')
   local reason, kept_for, call
-  if gate[5] then
-    reason, kept_for, call = cut_short(unpack(redis.pcall('HMGET', P .. K.task .. gate[5], 'winding', 'status', 'reason')))
+  local run = gate[5] and redis.pcall('HMGET', P .. K.task .. gate[5], 'winding', 'status', 'reason', 'held', 'holding') or {}
+  if run[1] then
+    reason, kept_for, call = cut_short(run[1], run[2], run[3])
   end
   if reason then
     if gate[6] then -- the map first: it would fail for its items
       cancel_task(gate[6], reason, call, stamp, kept_for, tally, recent)
     end
     cancel_task(id, reason, call, stamp, kept_for, tally, recent)
+    parked, stirred = parked + 1, true
+    return false
+  end
+  if run[4] and run[5] and not gate[6] then -- not all of a run that is paused has been held yet
+    hold_task(id, gate[3], now)
     parked, stirred = parked + 1, true
     return false
   end

@@ -1,34 +1,25 @@
--- Pause a run, or let it go on. What is queued of it is held, and nothing starts; what runs or waits for a retry goes on.
+-- Pause a run, or let it go on: that is noted with the run, and what is queued of it is held, or what is held let go, step by step.
+-- Nothing of it starts from the first call on; what runs or waits for a retry goes on.
 -- KEYS  1 shard prefix
--- ARGV  1 run, 2 1 to pause it or 0 to let it go on
--- REPLY the status of the run, or '' when there is none of this id; sending the same call again changes nothing
+-- ARGV  1 run, 2 1 to pause it or 0 to let it go on, 3 0, or 1 to go on with what is left
+-- REPLY 1 the status of the run, or '' when there is none of this id, 2 1 when tasks are left: then the call is to be sent again, to
+--       go on, or 0. Sending the same call again changes nothing
 local run, pause = ARGV[1], ARGV[2] == '1'
 local place = P .. K.task .. run
-local now = now_ms()
-local r = redis.pcall('HMGET', place, 'status', 'parts')
-if not r[1] or not r[2] then
-  return ''
+local r = redis.pcall('HMGET', place, 'status', 'held', 'holding')
+if not r[1] or redis.call('HEXISTS', place, 'parts') == 0 then
+  return {'', 0}
 end
 if not FROM.join[r[1]] then
-  return r[1]
+  return {r[1], 0}
 end
-if pause then
+if ARGV[3] == '1' then
+  if not r[3] or pause ~= (r[2] == '1') then
+    return {r[1], 0} -- somebody else has finished it, or wants something else by now
+  end
+elseif pause then
   redis.call('HSET', place, 'held', 1)
 else
   redis.call('HDEL', place, 'held')
 end
-for id in string.gmatch(r[2], '%S+') do
-  local key = P .. K.task .. id
-  local part = redis.pcall('HMGET', key, 'status', 'lane', 'entry', 'held', 'gates')
-  if pause and part[1] and FROM.hold[part[1]] then
-    redis.call('XDEL', P .. K.lane .. part[2], part[3] or '0-0')
-    redis.call('HSET', key, 'status', TO.hold, 'held', 1)
-    if part[5] then
-      give_back(id, part[5], false, now, false)
-    end
-  elseif not pause and part[4] and FROM.unblock[part[1]] then
-    redis.call('HDEL', key, 'held')
-    redis.call('HSET', key, 'status', TO.unblock, 'entry', enqueue(part[2], id))
-  end
-end
-return r[1]
+return {r[1], hold_some(run, ARGV[3] == '1' and r[3] or '1', now_ms()) and 1 or 0}

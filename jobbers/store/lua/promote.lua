@@ -43,6 +43,10 @@ for _, run in ipairs(late) do
     go_on(run, stamp, tally)
   end
 end
+local held = on(K.holding, 'ZRANGE', 0, 9)
+for _, run in ipairs(held) do
+  hold_some(run, redis.pcall('HGET', P .. K.task .. run, 'holding'), now)
+end
 local told = 0
 while spent < STEP do
   local first = on(K.untold, 'ZPOPMIN')
@@ -69,7 +73,7 @@ for _, index in ipairs({K.due, K.expiring, K.refill}) do
     wait = wait < 0 and left or math.min(wait, left)
   end
 end
-if on(K.untold, 'ZCARD') > 0 then
+if on(K.untold, 'ZCARD') + on(K.holding, 'ZCARD') > 0 then
   wait = 0
 end
-return {#ids + #late + told + #gates, wait}
+return {#ids + #late + #held + told + #gates, wait}

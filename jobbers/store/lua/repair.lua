@@ -55,13 +55,16 @@ local function check(id)
       redis.call('ZADD', P .. K.leases, whole(now + lease), id)
     end
   elseif FROM.unblock[status] then
-    local r = redis.call('HMGET', key, 'parked', 'created', 'revival')
+    local r = redis.call('HMGET', key, 'parked', 'created', 'revival', 'holding')
     if r[1] and not on(K.line .. r[1], 'ZSCORE', id) and wrong(id, 'parked, but in no line') then
       stand(id, r[1], lane, r[2])
       look_again(r[1], now)
     end
     if r[3] and not on(K.expiring, 'ZSCORE', id) and wrong(id, 'a run with tasks to revive, but nobody looks for it') then
       on(K.expiring, 'ZADD', stamp, id)
+    end
+    if r[4] and not on(K.holding, 'ZSCORE', id) and wrong(id, 'a run with tasks to hold or let go, but nobody looks for it') then
+      on(K.holding, 'ZADD', stamp, id)
     end
   elseif redis.call('HEXISTS', key, 'winding') == 1 then
     if not on(K.expiring, 'ZSCORE', id) and wrong(id, 'a run that has ended, but nobody looks for its tasks') then

@@ -32,6 +32,9 @@ ATTEMPTS = 3
 AGAIN_SECONDS = 0.5
 RUNS = 0.15
 """How many of the submissions are runs."""
+WIDE = 0.15
+"""How many of the runs have ``MANY`` tasks besides that wait for nobody, and are paused at once, which takes several steps."""
+MANY = 8
 RESUMED = 5
 """How often a run that was paused is found to have ended before it is left alone."""
 LIMITED = 0.25
@@ -124,6 +127,7 @@ class Client:
         self._history = history
         self._chance = chance
         self._count = count
+        self._wide: set[str] = set()
 
     async def run(self, over: float) -> None:
         """Submit all tasks within so many seconds; returns when all have been accepted."""
@@ -133,7 +137,7 @@ class Client:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(max(0.0, at - loop.time()))
             handle = await self._submit()
-            if chance.random() < 0.5:
+            if handle.id in self._wide or chance.random() < 0.5:
                 followers.append(asyncio.create_task(self._follow(handle)))
         await asyncio.gather(*followers)
 
@@ -166,6 +170,10 @@ class Client:
         for _ in range(self._chance.randint(1, 5)):
             self._add_node(dag, nodes)
         run_id = new_id(limited=True)
+        if self._chance.random() < WIDE:
+            self._wide.add(run_id)
+            for _ in range(MANY):
+                dag.node(self._work, draw_plan(self._chance))
         self._history.add("submitting", task=run_id, attempts=ATTEMPTS)
         return await self._until_accepted(run_id, lambda: dag.submit_as(run_id, {}))
 
@@ -214,6 +222,9 @@ class Client:
 
     async def _follow(self, handle: TaskHandle[Any]) -> None:
         """Cancel it, or wait for its end and give dead letters another life."""
+        if handle.id in self._wide:
+            await self._insist(handle, self._pause)
+            return
         if isinstance(handle, RunHandle) and self._chance.random() < 0.3:
             await asyncio.sleep(self._chance.uniform(0, 1))
             await self._insist(handle, self._pause)
@@ -241,8 +252,10 @@ class Client:
         run = RunHandle(handle.id, self._work.client)
         with contextlib.suppress(NotFound, Conflict):
             await run.pause()
+            self._history.add("told", task=handle.id, what="paused")
         for _ in range(RESUMED):
             await asyncio.sleep(self._chance.uniform(0, 2))
+            self._history.add("resuming", task=handle.id)
             with contextlib.suppress(NotFound, Conflict):
                 while True:
                     await run.resume()
