@@ -36,7 +36,8 @@ STEP = 3000
 """What one script may do to others when tasks of runs end: to end a task counts 8, which takes about 60 us of the server,
 so that it is kept from others for some 25 ms. The rest follows step by step."""
 SHORT_STEP = 10
-"""The same under the testing kit's clock, where even small runs take several steps, as else only those of many nodes do."""
+"""The same under the testing kit's clock and in the simulation, where even small runs take several steps, as else only
+those of many nodes do."""
 
 Name = TypeVar("Name", bound=str)
 
@@ -51,18 +52,18 @@ class Script:
 
 
 @functools.cache
-def load(name: str, *, manual_clock: bool = False, flags: bool = False) -> Script:
+def load(name: str, *, manual_clock: bool = False, flags: bool = False, short_steps: bool = False) -> Script:
     """Render one script; with ``manual_clock`` as the testing kit wants it, whose clock can be moved forward.
 
-    ``flags`` declares what the script may do, which servers know from Redis 7 on: without flags, a script that hits the
-    memory limit has done half of its work.
+    That takes short steps, as the simulation does with ``short_steps``. ``flags`` declares what the script may do, which
+    servers know from Redis 7 on: without flags, a script that hits the memory limit has done half of its work.
     """
     folder = files("jobbers.store") / "lua"
     parts = ("_manual_clock.lua", f"{name}.lua") if manual_clock else (f"{name}.lua",)
     body = "\n".join((folder / part).read_text() for part in parts)
     library = "\n".join((folder / part).read_text() for part in LIBRARY)
     body = f"{_helpers(library, body)}\n\n{body}"
-    text = f"{_prelude(body, SHORT_STEP if manual_clock else STEP)}\n\n{body}"
+    text = f"{_prelude(body, SHORT_STEP if manual_clock or short_steps else STEP)}\n\n{body}"
     if flags:
         text = f"#!lua{'' if name in GROWING else ' flags=allow-oom'}\n{text}"
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())

@@ -17,7 +17,7 @@ moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the scrip
 started    ``task``, ``attempt``, ``owner``, ``process``: the task's function was called
 returned   the same: it returned
 told       ``task``, ``what``: a client was told of an end, that the task is ``gone`` or that the run is ``paused``
-resuming   ``task``: a client is about to have a run go on
+pausing    ``task``: a client is about to pause a run; or, ``resuming``, to have it go on
 killed     ``process``; ``worker`` where one began by that name and no other ever will
 snapshot   what happens after this may be lost
 rolled_back  it was lost

@@ -81,20 +81,25 @@ def runs_end_truly(run: Run) -> Iterator[Finding]:
 
 
 def paused_runs_start_nothing(run: Run) -> Iterator[Finding]:
-    """When a client has been told that a run is paused, none of its tasks starts that was ready then, until somebody has it
-    go on. (What waits for a retry goes on, and so do items of maps.)"""
+    """When a client has been told that a run is paused, none of its tasks starts that was ready when it asked for that,
+    until somebody has it go on. (What waits for a retry goes on, and so do items of maps.)"""
     born = _born(run)
     for told in run.of_kind["told"]:
         if told["what"] != "paused" or told["seq"] in run.lost:
             continue
+        asked = max(
+            event["seq"]
+            for event in run.of_kind["pausing"]
+            if event["task"] == told["task"] and event["seq"] < told["seq"]
+        )
         resumed = [event["seq"] for event in run.of_kind["resuming"] if event["task"] == told["task"]]
         later = [*resumed, *(event["seq"] for event in run.of_kind["rolled_back"])]
-        until = min((seq for seq in later if seq > told["seq"]), default=math.inf)
+        until = min((seq for seq in later if seq > asked), default=math.inf)
         for task, birth in born.items():
             if birth.get("run") != told["task"] or birth.get("map"):
                 continue
             for before, move in itertools.pairwise(run.moves[task]):
-                ready = before["to"] in (Status.QUEUED, Status.BLOCKED) and before["seq"] < told["seq"]
+                ready = before["to"] in (Status.QUEUED, Status.BLOCKED) and before["seq"] < asked
                 starts = move["to"] == Status.RUNNING and move["by"] != "found"
                 if ready and starts and told["seq"] < move["seq"] < until:
                     yield Finding(

@@ -94,6 +94,13 @@ BAD: dict[str, Callable[[], Events]] = {
         _moved("blocked", "cancelled", "cancel", task="R"),
         _moved("queued", "running", "claim", 1, "w/9", task="B", lane="mail:5", entry="1-0"),
     ),
+    "paused_runs_start_nothing": lambda: _with(
+        BEGUN,
+        _moved("", "queued", "launch", task="B", then=["R"], trigger="all_succeeded", run="R"),
+        {"kind": "pausing", "task": "R"},
+        {"kind": "told", "task": "R", "what": "paused"},
+        _moved("queued", "running", "claim", 1, "w/9", task="B", lane="mail:5", entry="1-0"),
+    ),
     "maps_end_truly": lambda: _with(
         BEGUN,
         _moved("", "blocked", "launch", task="M", then=[], trigger="all_succeeded", run="R"),

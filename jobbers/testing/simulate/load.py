@@ -33,7 +33,7 @@ AGAIN_SECONDS = 0.5
 RUNS = 0.15
 """How many of the submissions are runs."""
 WIDE = 0.15
-"""How many of the runs have ``MANY`` tasks besides that wait for nobody, and are paused at once, which takes several steps."""
+"""How many of the runs have ``MANY`` tasks besides that wait for nobody, and are paused at once, in several steps."""
 MANY = 8
 RESUMED = 5
 """How often a run that was paused is found to have ended before it is left alone."""
@@ -251,6 +251,7 @@ class Client:
         forget that it goes on, and that it has ended."""
         run = RunHandle(handle.id, self._work.client)
         with contextlib.suppress(NotFound, Conflict):
+            self._history.add("pausing", task=handle.id)
             await run.pause()
             self._history.add("told", task=handle.id, what="paused")
         for _ in range(RESUMED):

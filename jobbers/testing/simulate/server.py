@@ -114,7 +114,9 @@ class SimulatedServer:
         name = _TEXTS.get(text)
         sha = scripts.load(name).sha if name else b""
         if name:
-            self._fake.script_cache[sha] = self._rewrite(name, text).encode()
+            self._fake.script_cache[sha] = self._rewrite(
+                name, scripts.load(name, short_steps=True).text
+            ).encode()
         return sha
 
     # What was changed
@@ -243,6 +245,14 @@ class SimulatedServer:
     def statuses(self) -> list[str]:
         """Of every task that there is."""
         return [standing.status for standing in self._known.values() if standing.status]
+
+    def steps_are_left(self) -> bool:
+        """Whether there is something to do that is done in steps."""
+        return any(
+            self._value(place)
+            for keys in self._shards.values()
+            for place in (keys.expiring, keys.untold, keys.holding)
+        )
 
     # Faults
 

@@ -137,7 +137,7 @@ class World:
         await self._trouble()
         self._healing = True
         self.history.add("healed")
-        await self._until(lambda: all(client.done() for client in clients) and self._all_final())
+        await self._until(lambda: all(client.done() for client in clients) and self._is_over())
         for life in lives:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
@@ -212,8 +212,9 @@ class World:
         while self.loop.now < end and not holds():  # noqa: ASYNC110
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _all_final(self) -> bool:
-        return all(status in FINAL for status in self.server.statuses())
+    def _is_over(self) -> bool:
+        final = all(status in FINAL for status in self.server.statuses())
+        return final and not self.server.steps_are_left()
 
     async def _look(self) -> None:
         """Read the whole store as any client could."""
