@@ -17,6 +17,7 @@ from jobbers.core.task import TaskRecord
 from jobbers.errors import Conflict, InvalidInput, NotFound
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
+from jobbers.store.tasks import chunked
 from jobbers.store.wire import Argument
 
 RUN_TYPE = "run."
@@ -25,6 +26,12 @@ _PLANS_AT_ONCE = 10
 _MOST_TOUCHED = 2_000
 RUNS_QUEUE = "runs"
 """What a run's own record says as its queue, whatever the queues of its nodes; it lies in none."""
+
+
+PART = 1000
+"""A run of more tasks is launched in several calls, each of which makes this many: some 10 ms of the server."""
+KEPT_MS = 600_000
+"""For how long such tasks wait for the call that launches them."""
 
 
 class LaunchedTask(NamedTuple):
@@ -101,6 +108,11 @@ def launch_words(
     args: list[Argument] = [
         run_id, RUN_TYPE + plan.name, envelope, stored, pack(plan.output), len(plan.ends), owner, deadline_ms,
     ]  # fmt: skip
+    return args + _task_words(tasks)
+
+
+def _task_words(tasks: Sequence[LaunchedTask]) -> list[Argument]:
+    args: list[Argument] = []
     for task in tasks:
         args += (
             task.id, task.type, task.lane, task.envelope, task.waits, " ".join(task.then), task.node, task.trigger,
@@ -131,15 +143,32 @@ class RunStore:
         owner: str = "",
         deadline_ms: int = 0,
     ) -> None:
-        """Create a run and all its tasks, whose ids are of its shard, in one script. One that exists is left alone. With
+        """Create a run and all its tasks, whose ids are of its shard, at once. One that exists is left alone. With
         ``owner`` it takes the place of a task of that id. After ``deadline_ms`` it fails with all that has not ended."""
         if shard_of(run_id, len(self._shards)) and any(task.limited for task in tasks):
             raise InvalidInput(
                 f"run {run_id} has tasks with limits, which are counted in another shard: give it an id of "
                 "jobbers.new_id(limited=True)"
             )
-        args = launch_words(run_id, envelope, plan, tasks, owner, deadline_ms)
-        await self._gateway.run("launch", self._keys(run_id).prefix, args)
+        prefix = self._keys(run_id).prefix
+        if len(tasks) <= PART:
+            args = launch_words(run_id, envelope, plan, tasks, owner, deadline_ms)
+            await self._gateway.run("launch", prefix, args)
+            return
+        args = [
+            *launch_words(run_id, envelope, plan, [], owner, deadline_ms),
+            " ".join(task.id for task in tasks),
+        ]
+        word = b"gone"
+        while word == b"gone":  # all that was made, if it took so long
+            for chunk in chunked(tasks, PART):
+                words = [run_id, KEPT_MS, *_task_words(chunk)]
+                if not await self._gateway.run("prepare", prefix, words):
+                    break
+            word = await self._gateway.run("launch", prefix, args)
+        left = word == b"more"
+        while left:  # workers would go on with it, too
+            _, left = await self._gateway.run("hold", prefix, [run_id, 0, 1])
 
     async def revive(self, run_id: str, waits: int, tasks: Sequence[RevivedTask]) -> None:
         """Give a run that has ended another life: some of its tasks run again, the others have succeeded and are kept.

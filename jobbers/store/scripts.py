@@ -20,12 +20,23 @@ NAMES = (
     "submit", "claim", "succeed", "fail", "retry", "snooze", "release", "renew", "beat", "cancel",
     "requeue", "promote", "reclaim", "watch", "repair", "drop", "essential", "launch", "revive",
     "skip", "expand", "suspend", "follow", "hold", "fire", "schedule", "submit_gated", "limit", "permits",
-    "meter", "make_room", "purge", "collapse", "breaker", "once",
+    "meter", "make_room", "purge", "collapse", "breaker", "once", "prepare",
 )  # fmt: skip
 
 
 GROWING = frozenset(
-    {"submit", "submit_gated", "requeue", "launch", "revive", "expand", "fire", "schedule", "collapse"}
+    {
+        "submit",
+        "submit_gated",
+        "requeue",
+        "launch",
+        "prepare",
+        "revive",
+        "expand",
+        "fire",
+        "schedule",
+        "collapse",
+    }
 )
 """What a server at its memory limit refuses, whole; all other scripts must go on then, so that it can be drained."""
 

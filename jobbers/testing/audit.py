@@ -260,10 +260,11 @@ def lanes_are_known(shard: Shard) -> Iterator[Violation]:
 
 def what_is_final_ends(shard: Shard) -> Iterator[Violation]:
     """The record of a final task expires, with all that belongs to it; that of any other does not, nor that of a task
-    whose run is still open; what a map's task returned lies with the map."""
+    whose run is still open; what a map's task returned lies with the map. A task whose run was not launched expires."""
     for task_id, status, fields, held in shard.records():
         run = None if "map" in fields else shard.status(fields.get("run", ""))
-        over = status in FINAL and run in (None, *FINAL)
+        waits = status is Status.BLOCKED and run is None and "run" in fields and "map" not in fields
+        over = waits or (status in FINAL and run in (None, *FINAL))
         kept = {"task": held} | {
             name: shard.many[name][task_id]
             for name in ("args", "result", "errors", "items")

@@ -11,6 +11,7 @@ unknown    ``task``: the client was told that nobody knows
 moved      ``task``, ``from``, ``to``, ``attempt``, ``owner``, ``by`` (the script), and where they apply ``caller`` (the
            owner that a completion names), ``lease_left`` ms, ``lane`` and ``entry``, ``misplaced``, ``then``,
            ``run``, ``trigger``, ``need``, ``caught``, ``undoes``, ``map`` and ``index`` (of a run's task when it is made),
+           ``parts`` (its tasks, of a run when it is made),
            ``total`` and ``enough`` (of a map that succeeds), ``gates`` (when it is made), ``first`` (it goes before
            others in its lane): the store changed; ``by`` is ``found`` where only the outcome is known, for nobody
            watched at that instant
@@ -47,7 +48,7 @@ from jobbers.testing.history import FINISHING
 from jobbers.testing.history import Event as Happened
 
 CLOCK_GRAIN_MS = 1.0
-CREATING = ("submit", "submit_gated", "collapse", "launch", "expand")
+CREATING = ("submit", "submit_gated", "collapse", "launch", "prepare", "expand")
 
 _RUN_MOVES = (Event.UNBLOCK, Event.SKIP, Event.JOIN, Event.FAIL)
 """What the end of a task may do to others: of its run, or in the line of a gate, where a permit is handed on."""
@@ -57,6 +58,7 @@ _MOVES: dict[str, tuple[Event, ...]] = {
     "reclaim": (Event.RECLAIM, Event.FAIL, *_RUN_MOVES),
     "repair": (Event.RECLAIM, Event.PROMOTE, Event.RELEASE),
     "permits": (Event.UNBLOCK,),
+    "launch": (Event.UNBLOCK, Event.PARK),
     "submit_gated": (Event.CANCEL, *_RUN_MOVES),
     # The last item of a map may have ended before the map's own execution does.
     "suspend": (Event.SUSPEND, Event.RELEASE, Event.SUCCEED, Event.FAIL, *_RUN_MOVES),

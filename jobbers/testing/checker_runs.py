@@ -30,6 +30,9 @@ def each_edge_once(run: Run) -> Iterator[Finding]:
     born = _born(run)
     ends = _ends(run)
     for task, move in born.items():
+        of_run = born.get(move.get("run", ""), {}).get("parts", [task])
+        if move["by"] == "prepare" and task not in of_run:
+            continue  # it was made for a launch of which nobody heard again
         for child in move.get("then", ()):
             parents[child].append(task)
     for task, waits_for in parents.items():
@@ -128,7 +131,7 @@ def maps_end_truly(run: Run) -> Iterator[Finding]:
 
 def _born(run: Run) -> dict[str, Happened]:
     """The move by which each task of a run was made."""
-    makers = ("launch", "expand")
+    makers = ("launch", "prepare", "expand")
     return {task: moves[0] for task, moves in list(run.moves.items()) if moves and moves[0]["by"] in makers}
 
 

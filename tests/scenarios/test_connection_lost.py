@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from jobbers import Debounce, Jobbers, Status, TaskHandle, Throttle, chain, group
 from jobbers.errors import LimitReached, UnknownOutcome
 from jobbers.keyring import Access
-from jobbers.store import scripts
+from jobbers.store import runs, scripts
 from tests.scenarios.harness import CANCELLED, FAILED, PATIENCE, SUCCEEDED, Scene, until
 from tests.scenarios.proxy import Fate, Proxy, Rule
 
@@ -319,6 +320,21 @@ async def _launch(scene: Scene, proxy: Proxy, fate: Fate) -> None:
     await scene.worker()
     assert await scene.final([scene.app.run(run.id)]) == {SUCCEEDED: 1}
     assert scene.effects.count("start") == 3
+
+
+@script("prepare")
+async def _prepare(scene: Scene, proxy: Proxy, fate: Fate) -> None:
+    """A run of more tasks than one call makes."""
+    with mock.patch.object(runs, "PART", 2):
+        async with _client(scene, proxy) as app:
+            rule = proxy.script("prepare", fate)
+            note = app.task_types["note"]
+            run = await group(*(note.s(number) for number in range(4))).then(note.s()).submit()
+            assert rule.hits
+    scene.note(run)
+    await scene.worker()
+    assert await scene.final([scene.app.run(run.id)]) == {SUCCEEDED: 1}
+    assert scene.effects.count("start") == 5
 
 
 @script("revive")

@@ -56,6 +56,7 @@ def test_a_script_that_changes_a_status_asks_the_table_first() -> None:
         "submit_gated": {"scheduled"},
         "collapse": {"queued", "scheduled"},
         "launch": {"blocked"},
+        "prepare": {"blocked"},
         "fire": {"blocked"},
     }
     for name in NAMES:

@@ -79,40 +79,45 @@ local function rules_of_queue(lane, first, stride, unique, scope, delayed)
   return nil, limit > 0 and policy == 'drop' and limit
 end
 
--- Create a run and all its tasks out of the arguments from `first` to `last`, in the order of `launch`. Returns 1, or 0 when it
--- was there.
-local function launch_run(first, last)
-  local run, kind = ARGV[first], ARGV[first + 1]
-  local now = now_ms()
-  local created = whole(now)
-  if redis.call('EXISTS', P .. K.task .. run) == 1 then
-    return 0
+-- Create a task of a run out of the nine arguments from `i` on, in the order of `launch`. With `ahead` its run is not there yet:
+-- it goes by itself if that never comes, and what waits for nobody is held until then.
+local function make_task(run, i, created, now, ahead)
+  local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
+  local key = P .. K.task .. id
+  local more = {}
+  for name, value in string.gmatch(ARGV[i + 8], '(%w+)=(%S+)') do
+    more[#more + 1] = name
+    more[#more + 1] = value
   end
-  local parts = {}
-  for i = first + 8, last, 9 do
-    local id, lane, envelope = ARGV[i], ARGV[i + 2], ARGV[i + 3]
-    local key = P .. K.task .. id
-    parts[#parts + 1] = id
-    local more = {}
-    for name, value in string.gmatch(ARGV[i + 8], '(%w+)=(%S+)') do
-      more[#more + 1] = name
-      more[#more + 1] = value
-    end
+  if #envelope > COMPACT then
+    redis.call('SET', P .. K.args .. id, envelope)
+  else
+    more[#more + 1] = 'env'
+    more[#more + 1] = envelope
+  end
+  local starts = ARGV[i + 4] == '0'
+  if ahead and starts then
+    more[#more + 1] = 'held'
+    more[#more + 1] = 1
+  end
+  redis.call('HSET', key, 'status', 'blocked', 'type', ARGV[i + 1], 'lane', lane, 'created', created, 'gated', 1, 'run', run,
+    'waits', ARGV[i + 4], 'next', ARGV[i + 5], 'node', ARGV[i + 6], 'trigger', ARGV[i + 7], unpack(more))
+  if ahead then
+    redis.call('PEXPIRE', key, ahead)
     if #envelope > COMPACT then
-      redis.call('SET', P .. K.args .. id, envelope)
-    else
-      more[#more + 1] = 'env'
-      more[#more + 1] = envelope
+      redis.call('PEXPIRE', P .. K.args .. id, ahead)
     end
-    redis.call('HSET', key, 'status', 'blocked', 'type', ARGV[i + 1], 'lane', lane, 'created', created, 'gated', 1, 'run', run,
-      'waits', ARGV[i + 4], 'next', ARGV[i + 5], 'node', ARGV[i + 6], 'trigger', ARGV[i + 7], unpack(more))
-    if ARGV[i + 4] == '0' then
-      enter(id, key, lane, created, string.match(ARGV[i + 8], 'gates=(%S+)'), TO.unblock, now)
-    end
+  elseif starts then
+    enter(id, key, lane, created, string.match(ARGV[i + 8], 'gates=(%S+)'), TO.unblock, now)
   end
-  redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', kind, 'lane', 'runs:5', 'created', created,
+end
+
+-- Create the record of a run out of the eight arguments from `first` on, in the order of `launch`, with the ids of its tasks.
+local function make_run(first, parts, created)
+  local run = ARGV[first]
+  redis.call('HSET', P .. K.task .. run, 'status', 'blocked', 'type', ARGV[first + 1], 'lane', 'runs:5', 'created', created,
     'gated', 1, 'env', ARGV[first + 2], 'plan', ARGV[first + 3], 'output', ARGV[first + 4], 'waits', ARGV[first + 5],
-    'parts', table.concat(parts, ' '))
+    'parts', parts)
   if ARGV[first + 6] ~= '' then
     redis.call('HSET', P .. K.task .. run, 'map', ARGV[first + 6], 'index', 0)
   else
@@ -126,5 +131,19 @@ local function launch_run(first, last)
       redis.call('PUBLISH', P .. K.bell, '')
     end
   end
-  return 1
+end
+
+-- Create a run and all its tasks out of the arguments from `first` to `last`, in the order of `launch`, if it is not there.
+local function launch_run(first, last)
+  local run = ARGV[first]
+  local now = now_ms()
+  local created = whole(now)
+  if redis.call('EXISTS', P .. K.task .. run) == 0 then
+    local parts = {}
+    for i = first + 8, last, 9 do
+      parts[#parts + 1] = ARGV[i]
+      make_task(run, i, created, now)
+    end
+    make_run(first, table.concat(parts, ' '), created)
+  end
 end

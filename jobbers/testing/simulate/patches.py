@@ -1,4 +1,4 @@
-"""Clocks and chance of the whole interpreter, replaced for as long as a simulation runs."""
+"""Clocks and chance of the whole interpreter, and sizes, replaced for as long as a simulation runs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from unittest import mock
 
 from jobbers import client
+from jobbers.store import runs
 from jobbers.testing.simulate.loop import VirtualLoop, current
 
 EPOCH = 1_800_000_000.0
 """When simulations begin, in seconds since 1970."""
+PART = 4
+"""A run of more tasks is launched in several calls."""
+KEPT_MS = 5000
+"""For how long the first of these calls wait for the last one: sometimes too long."""
 
 
 @contextlib.contextmanager
@@ -43,6 +48,8 @@ def simulated_time_and_chance(loop: VirtualLoop, seed: int) -> Iterator[None]:
         mock.patch.object(time, "time_ns", now_ns),
         mock.patch.object(time, "monotonic", monotonic),
         mock.patch.object(time, "perf_counter", monotonic),
+        mock.patch.object(runs, "PART", PART),
+        mock.patch.object(runs, "KEPT_MS", KEPT_MS),
         mock.patch.object(secrets, "token_hex", token_hex),
     ):
         random.seed(seed)

@@ -149,9 +149,10 @@ class SimulatedServer:
         if script in FINISHING:
             named = callers(command[4:], name)
             event["caller"] = owner if owner in named else named[0]
-        if script in ("launch", "expand") and not was.status:
-            then, *words = _fields(record, "next", *BIRTH)
+        if script in ("launch", "prepare", "expand") and not was.status:
+            then, parts, *words = _fields(record, "next", "parts", *BIRTH)
             event |= {"then": then.split(), **dict(zip(BIRTH, words, strict=True))}
+            event |= {"parts": parts.split()} if parts else {}
         if not was.status:
             (gates,) = _fields(record, "gates")
             event |= {"gates": gates} if gates else {}
@@ -244,7 +245,15 @@ class SimulatedServer:
 
     def statuses(self) -> list[str]:
         """Of every task that there is."""
-        return [standing.status for standing in self._known.values() if standing.status]
+        return [
+            standing.status
+            for name, standing in self._known.items()
+            if standing.status and self._is_there(name)
+        ]
+
+    def _is_there(self, task: str) -> bool:
+        """Whether a task has not expired: one that was made for a run which was not launched does so."""
+        return any(self._value(keys.task(task)) for keys in self._shards.values())
 
     def steps_are_left(self) -> bool:
         """Whether there is something to do that is done in steps."""
