@@ -75,7 +75,9 @@ def runs_end_truly(run: Run) -> Iterator[Finding]:
         moves, of = run.moves[task], birth.get("run")
         ends = {move["to"]: move["seq"] for move in run.moves[of] if move["to"] in FINAL} if of else {}
         cancelled = ends.get(Status.CANCELLED)
-        again = (move for move in moves if move["to"] in (Status.QUEUED, Status.RUNNING))
+        again = (
+            move for move in moves if move["to"] == Status.RUNNING
+        )  # a claim cancels what is still ready
         if cancelled is not None and any(move["seq"] > cancelled for move in again):
             yield Finding("runs_end_truly", task, f"started after run {of} had been cancelled")
         provided_for = birth.get("caught") or birth.get("map")
