@@ -94,9 +94,6 @@ BUGS: dict[str, Rewrite] = {
     "what a claim holds of a paused run is forgotten": _replaced(
         "claim", old="TO.hold, 'held', 1", new="TO.hold"
     ),
-    "a run of many tasks is launched although some have gone": _replaced(
-        "launch", old="if there < #keys then", new="if false then"
-    ),
     "a run of many tasks is launched and its tasks go": _replaced(
         "launch", old="redis.call('PERSIST', keys[number])", new="local nothing"
     ),
