@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jobbers.core.ids import shard_of
 from jobbers.core.payload import Undecodable, pack, unpack
 from jobbers.core.task import TaskRecord
-from jobbers.errors import Conflict, InvalidInput, NotFound
+from jobbers.errors import Conflict, InvalidInput, NotFound, StoreError
 from jobbers.store.gateway import Gateway
 from jobbers.store.keys import ShardKeys
 from jobbers.store.tasks import chunked
@@ -166,9 +166,7 @@ class RunStore:
                 if not await self._gateway.run("prepare", prefix, words):
                     break
             word = await self._gateway.run("launch", prefix, args)
-        left = word == b"more"
-        while left:  # workers would go on with it, too
-            _, left = await self._gateway.run("hold", prefix, [run_id, 0, 1])
+        await self._go_on(run_id, pause=False, left=word == b"more")
 
     async def revive(self, run_id: str, waits: int, tasks: Sequence[RevivedTask]) -> None:
         """Give a run that has ended another life: some of its tasks run again, the others have succeeded and are kept.
@@ -194,16 +192,21 @@ class RunStore:
 
     async def hold(self, run_id: str, *, pause: bool) -> None:
         """Pause an open run, or let it go on. Raises :class:`NotFound`, and :class:`Conflict` for one that has ended."""
-        prefix = self._keys(run_id).prefix
-        status, left = await self._gateway.run("hold", prefix, [run_id, int(pause), 0])
-        while left:  # workers would go on with it, too
-            _, left = await self._gateway.run("hold", prefix, [run_id, int(pause), 1])
+        status, left = await self._gateway.run("hold", self._keys(run_id).prefix, [run_id, int(pause), 0])
+        await self._go_on(run_id, pause=pause, left=left)
         if not status:
             raise NotFound(f"there is no run {run_id}: it never was, or its record has expired")
         if status != b"blocked":
             raise Conflict(
                 f"run {run_id} has ended as {status.decode()}: only an open one is paused or goes on"
             )
+
+    async def _go_on(self, run_id: str, *, pause: bool, left: bool) -> None:
+        """Hold the tasks of a run that are left, or let them go. What was asked for holds already, and workers go on with
+        it, too: so it does not fail when the server goes away."""
+        with suppress(StoreError):
+            while left:
+                _, left = await self._gateway.run("hold", self._keys(run_id).prefix, [run_id, int(pause), 1])
 
     async def plan(self, run_id: str) -> StoredPlan:
         """What a run is made of. Raises :class:`NotFound`."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jobbers.client import new_id
 from jobbers.core.ids import tail_of, with_tail
 from jobbers.core.payload import pack
 from jobbers.core.status import Status
+from jobbers.errors import ServerUnavailable
 from jobbers.store import runs
 from jobbers.store.runs import KEPT_MS
 from jobbers.store.store import Store
@@ -106,6 +109,25 @@ async def test_it_goes_on_without_its_client(store: Store) -> None:
     assert [task.id for task in await claim(store)] == ids
     assert await audit_store(store) == []
     assert await launch_prepared(store, run, *ids) == b"done"
+
+
+async def test_what_is_launched_is_so_though_the_server_goes_away(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.gateway.run
+
+    async def away(name: str, *args: Any, **options: Any) -> Any:
+        if name == "hold":
+            raise ServerUnavailable("it is away")
+        return await run(name, *args, **options)
+
+    monkeypatch.setattr(store.gateway, "run", away)
+    launched, ids = await launch(store, EDGES)
+    assert await field(store, launched, "holding") is not None
+    monkeypatch.undo()
+    while (await store.upkeep.promote(0, RETENTION)).moved:
+        pass
+    assert [task.id for task in await claim(store)] == [ids[name] for name in "abd"]
 
 
 async def test_what_took_too_long_is_made_again(store: Store) -> None:
