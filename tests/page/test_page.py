@@ -295,16 +295,27 @@ async def test_backlog_by_minute_and_a_forecast_that_knows_of_pauses(stage: Stag
     await expect(page.locator(".number").first).not_to_contain_text("no end")
 
 
+AT_ONCE = """([keys, at]) => {
+    for (const key of keys) {
+        const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+        if (at !== null) Object.defineProperty(event, "timeStamp", { value: at });
+        document.body.dispatchEvent(event);
+    }
+}"""
+"""Keys between which no machine stands still, and when they come, in ms since the page began."""
+
+
 async def test_pages_by_keyboard_and_what_keys_there_are(stage: Stage) -> None:
     page = stage.page
-    await page.keyboard.press("g")
-    await page.keyboard.press("w")
+    begun = await page.evaluate("history.length")
+    await page.evaluate(AT_ONCE, ["q", 100.0])  # a letter alone goes nowhere, not even the first moment
+    await page.evaluate(AT_ONCE, ["gw", None])
     await page.get_by_role("heading", level=1, name="Workers", exact=True).wait_for()
+    assert await page.evaluate("history.length") == begun + 1
     await page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Shortcuts")
     await expect(dialog).to_contain_text("Dead letters")
-    await page.keyboard.press("g")
-    await page.keyboard.press("q")  # nothing goes on behind it
+    await page.evaluate(AT_ONCE, ["gq", None])  # nothing goes on behind it
     await page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
     await expect(page.get_by_role("heading", level=1, name="Workers", exact=True)).to_be_visible()

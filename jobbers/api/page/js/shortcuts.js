@@ -16,12 +16,12 @@ export function Shortcuts({ pages }) {
   const latest = useRef([]);
   latest.current = pages;
   useEffect(() => {
-    let since = 0;
+    let since = -Infinity;
     const pressed = (event) => {
       const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       const waited = event.timeStamp - since < SOON;
-      since = 0;
+      since = -Infinity;
       const to = waited && latest.current.find(([path]) => LETTERS.get(path) === event.key);
       if (to) go(to[0]);
       else if (event.key === "?") setShown(true);
