@@ -50,7 +50,8 @@ def test_without_faults_every_task_is_claimed_as_often_as_planned() -> None:
     _kept(report)
     kinds = [event["kind"] for event in report.events]
     assert kinds.count("accepted") == 30
-    assert not {"refused", "unknown", "killed", "crashed", "violation"}.intersection(kinds)
+    # (Some tasks are planned to take their worker along.)
+    assert not {"refused", "unknown", "crashed", "violation"}.intersection(kinds)
 
 
 @pytest.mark.parametrize("bug", BUGS)
