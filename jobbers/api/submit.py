@@ -201,8 +201,9 @@ async def submit_all(client: Client, caller: Caller, tasks: Sequence[Prepared]) 
     What there was before is read before, so that no read can fail after the write and make it look undone.
     """
     specs = [task.spec for task in tasks]
-    guarded = [task.spec for task in tasks if task.chosen or _is_keyed(task.spec)]
-    await check_stand_ins(caller, client.store, guarded)
+    if caller.queues is not None:
+        guarded = [task.spec for task in tasks if task.chosen or _is_keyed(task.spec)]
+        await check_stand_ins(caller, client.store, guarded)
     before = await _statuses(client, [task.spec.id for task in tasks if task.chosen])
     now = await client.store.inspect.now_ms() if any(spec.placement.at_ms for spec in specs) else 0
     pairs = list(zip(specs, await _write(client, specs), strict=True))
@@ -211,8 +212,8 @@ async def submit_all(client: Client, caller: Caller, tasks: Sequence[Prepared]) 
     known = before | {
         spec.id: _first_status(spec, now) for spec in specs if spec.id in fresh and spec.script == "submit"
     }
-    # What came in between is not told of, either.
-    await check_stand_ins(caller, client.store, [spec for spec, task_id in pairs if task_id != spec.id])
+    if caller.queues is not None:  # what came in between is not told of, either
+        await check_stand_ins(caller, client.store, [spec for spec, task_id in pairs if task_id != spec.id])
     known |= await _statuses(client, sorted({task_id for _, task_id in pairs} - known.keys()))
     return [
         # not checked once more: it is what was just made
