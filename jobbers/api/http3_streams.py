@@ -248,6 +248,11 @@ class Connection(QuicConnectionProtocol):
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """End an answer in the middle, so that its caller knows."""
         self._quic.reset_stream(stream_id, code)
+        streams = {} if self._http is None else self._http._stream
+        if begun := streams.get(stream_id):  # it hears of no reset but of the caller's
+            begun.sending_ended = True
+            if begun.is_ended():
+                del streams[stream_id]
         self._transmit_soon()
 
     def stop_reading(self, stream_id: int) -> None:
@@ -316,6 +321,8 @@ class Stream:
                 self._connection.reset(self._id, ErrorCode.H3_INTERNAL_ERROR)
             if not self._whole:
                 self._connection.stop_reading(self._id)
+        elif not self._ended:
+            self._connection.reset(self._id, ErrorCode.H3_REQUEST_CANCELLED)
 
     async def _receive(self) -> Message:
         while True:

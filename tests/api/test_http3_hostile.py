@@ -170,3 +170,12 @@ async def opens(url: str) -> bool:
                 return bool(await loop.sock_recv(raw, 2_000))
         except TimeoutError:
             return False
+
+
+async def test_who_breaks_off_requests_may_send_others(caller: Caller) -> None:
+    for _ in range(128):  # as many as QUIC lets callers have at a time
+        stream = caller.send((HEAD, POST), (DATA, b"{"), ended=False)
+        await asyncio.sleep(0.005)
+        caller._quic.reset_stream(stream, 0x10C)
+        caller.transmit()
+    assert (await caller.request("GET", "/health"))[0] == 200
