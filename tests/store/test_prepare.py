@@ -153,3 +153,17 @@ async def test_it_is_paused_and_cancelled_before_all_of_it_is_let_go(store: Stor
     assert [task.id for task in await claim(store, 2)] == ids[:2]
     assert await store.tasks.cancel([run], RETENTION, "enough") == {run: Status.BLOCKED}
     assert [await status_of(store, task_id) for task_id in ids] == ["cancelled"] * 3
+
+
+async def test_what_is_not_launched_yet_cannot_be_cancelled(store: Store) -> None:
+    """Nobody could tell the run of that end, and it would wait for it for ever."""
+    run = new_id()
+    ids = named(run, 2)
+    await prepare(store, run, *((task_id, 0, ENVELOPE) for task_id in ids))
+    assert await store.tasks.cancel([ids[0]], RETENTION, "enough") == {ids[0]: None}
+    await launch_prepared(store, run, *ids)
+    while (await store.upkeep.promote(0, RETENTION)).moved:
+        pass
+    assert [task.id for task in await claim(store)] == ids
+    await succeed(store, ids)
+    assert await status_of(store, run) == "succeeded"

@@ -345,3 +345,13 @@ async def test_garbage_in_the_mark_of_a_pause_stops_nobody(store: Store, garbage
     assert await field(store, run, "holding") is None
     assert await store.gateway.command("EXISTS", keys.holding) == 0
     assert len(await claim(store)) == 1
+
+
+@pytest.mark.leaves_garbage("a record without its lane")
+async def test_one_broken_record_does_not_keep_others_from_their_steps(store: Store) -> None:
+    run, ids = await launch(store, {f"n{number}": "" for number in range(30)})
+    await store.gateway.command("HDEL", store.shards[0].task(ids["n20"]), "lane")
+    await store.tasks.cancel([run], RETENTION, "enough")
+    while (await store.upkeep.promote(0, RETENTION)).moved:
+        pass
+    assert {await status_of(store, task_id) for task_id in ids.values()} == {"cancelled"}

@@ -286,6 +286,9 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
   local key = P .. K.task .. id
   local record = redis.pcall('HMGET', key, unpack(CLOSING))
   local status = record[1]
+  if status == TO.hold and redis.call('PTTL', key) >= 0 then
+    return '' -- of a run that is not launched yet: nobody could tell it of this end
+  end
   local first, repeated = before_call(key, call, status)
   if status and not repeated and FROM.cancel[status] then
     if status == 'running' then
@@ -295,7 +298,7 @@ local function cancel_task(id, reason, call, stamp, retention, tally, recent)
         redis.call('PUBLISH', G .. K.control .. worker, id)
       end
     elseif status == 'queued' then
-      redis.call('XDEL', P .. K.lane .. record[3], redis.call('HGET', key, 'entry') or '0-0')
+      redis.pcall('XDEL', P .. K.lane .. (record[3] or ''), redis.call('HGET', key, 'entry') or '0-0')
     else
       redis.call('ZREM', P .. K.due, id)
     end

@@ -95,6 +95,7 @@ end
 
 -- tally[lane][type][outcome] = how often; each becomes a field `queue|type|outcome` of the minute
 local function count(tally, lane, kind, outcome)
+  lane, kind = lane or 'default:5', kind or 'unknown' -- of a record that has lost them
   local kinds = tally[lane]
   if not kinds then
     kinds = {}
@@ -117,7 +118,7 @@ local function worked(tally, lane, kind, started, now)
   if started and math.abs(now - started) < 1e11 then
     local ms = math.max(0, math.floor(now - started))
     local bucket = 'ran|' .. (ms < 2 and 0 or math.ceil(math.log(ms) / HALF_OCTAVE - 1e-6))
-    local outcomes = tally[lane][kind]
+    local outcomes = tally[lane or 'default:5'][kind or 'unknown']
     outcomes[bucket] = (outcomes[bucket] or 0) + 1
     outcomes['ran|ms'] = (outcomes['ran|ms'] or 0) + ms
   end
