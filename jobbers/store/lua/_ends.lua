@@ -235,6 +235,8 @@ local function settle_map(id, stamp, retention, tally)
     elseif r[8] then
       wake(place, id, r[6], not r[10] and r[9])
       return
+    elseif not r[7] then
+      return -- held before it could say how many there are: it will when its run goes on
     else
       close(id, record, 'join', stamp, retention, tally, 'result', r[7])
     end
